@@ -1,0 +1,34 @@
+# Every target builds .venv first; it needs only Python 3.11 with pip and make.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+
+.PHONY: demo test check format bench clean
+
+$(STAMP): setup.cfg pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[figures,postgres,test]'
+	@touch $(STAMP)
+
+demo: $(STAMP)          ## both monthly notices on sample data
+	$(BIN)/smsengine demo
+
+test: $(STAMP)          ## all tests
+	$(BIN)/python -m pytest -n 2
+
+check: $(STAMP)         ## format, lint and types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: $(STAMP)        ## rewrite files in the house format
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+bench: $(STAMP)         ## the benchmarks; figures in docs/performance.md
+	$(BIN)/python -m bench.planning
+	$(BIN)/python -m bench.figures
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info demo

@@ -1,0 +1,89 @@
+"""The one tree of errors.
+
+SmsEngineError
+├── ConfigError          a file people write is wrong (file, line, key)
+├── UsageError           the command line was used wrongly
+├── MissingExtraError    an optional library is not installed
+├── SourceError          an extract cannot be read
+├── RowError             one row cannot become a message (carries the skip reason)
+│   ├── TextError        a character or a text cannot be sent
+│   ├── NumberError      a figure is not what the declared locale says
+│   └── PhoneError       a number cannot receive the notice
+├── RefusedError         a guard or a rule refuses the run
+├── LifecycleError       a state move that the law of lifecycle.py does not allow
+└── StoreError           the ledger cannot be used
+
+Every message is one sentence that says what to do. A class's docstring is its default sentence.
+"""
+
+from __future__ import annotations
+
+from smsengine.lifecycle import SkipReason
+
+
+class SmsEngineError(Exception):
+    """Something smsengine knows how to explain went wrong."""
+
+    exit_code = 2
+
+    def __init__(self, sentence: str = "") -> None:
+        super().__init__(sentence or (self.__doc__ or "").strip())
+
+
+class ConfigError(SmsEngineError):
+    """A file written by a person is not what it must be."""
+
+
+class UsageError(SmsEngineError):
+    """The command was used wrongly."""
+
+
+class MissingExtraError(SmsEngineError):
+    """An optional library is not installed."""
+
+
+class SourceError(SmsEngineError):
+    """The extract cannot be read."""
+
+
+class RowError(SmsEngineError):
+    """This row cannot become a message."""
+
+    reason: SkipReason = SkipReason.BAD_VALUE
+
+    def __init__(self, sentence: str = "", *, reason: SkipReason | None = None) -> None:
+        super().__init__(sentence)
+        if reason is not None:
+            self.reason = reason
+
+
+class TextError(RowError):
+    """The text holds a character that cannot be sent."""
+
+    reason = SkipReason.UNSENDABLE_TEXT
+
+
+class NumberError(RowError):
+    """The figure is not a number in the declared locale."""
+
+    reason = SkipReason.BAD_VALUE
+
+
+class PhoneError(RowError):
+    """The number cannot receive this notice."""
+
+    reason = SkipReason.BAD_PHONE
+
+
+class RefusedError(SmsEngineError):
+    """A rule refuses this run."""
+
+    exit_code = 3
+
+
+class LifecycleError(SmsEngineError):
+    """This state move is not lawful."""
+
+
+class StoreError(SmsEngineError):
+    """The ledger cannot be used."""

@@ -1,0 +1,142 @@
+"""The law of a message's and a run's life: states, lawful moves, reasons for no message at all.
+
+This module is the authority; CHECK constraints in the store repeat it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+
+class MessageState(StrEnum):
+    """Where one message stands."""
+
+    #: written by planning, waits for its run's release and its turn in a lane
+    QUEUED = "queued"
+    #: claimed by a worker; its bytes may be on the wire
+    SENDING = "sending"
+    #: the gateway took responsibility; a receipt may follow
+    ACCEPTED = "accepted"
+    #: a receipt says that it reached the phone
+    DELIVERED = "delivered"
+    #: a receipt says that it did not reach the phone
+    UNDELIVERED = "undelivered"
+    #: the gateway refused it for good
+    REJECTED = "rejected"
+    #: nobody can say whether the gateway took it; never sent again by itself
+    UNKNOWN = "unknown"
+    #: it was not handed over while it was still valid
+    EXPIRED = "expired"
+    #: withdrawn before it was handed over
+    CANCELLED = "cancelled"
+
+
+class RunState(StrEnum):
+    """Where one run stands."""
+
+    #: rows are being written; not sealed, never sent, thrown away if the planner dies
+    PLANNING = "planning"
+    #: sealed: the manifest is fixed
+    PLANNED = "planned"
+    #: a guard tripped or approval is required; a person decides
+    HELD = "held"
+    #: may be sent
+    RELEASED = "released"
+    #: lanes are draining it
+    SENDING = "sending"
+    #: stopped by a person or a stop rule; every place is kept
+    PAUSED = "paused"
+    #: every message has left the queue
+    FINISHED = "finished"
+    #: withdrawn by a person
+    CANCELLED = "cancelled"
+    #: its time passed without sending
+    MISSED = "missed"
+
+
+class RunKind(StrEnum):
+    """Why a revision of a run exists."""
+
+    #: the first plan of a job for a period
+    REGULAR = "regular"
+    #: recipients that were new when the period was planned again
+    SUPPLEMENT = "supplement"
+    #: messages sent again on purpose, with a reason
+    RESEND = "resend"
+    #: figures that changed after they were sent, sent again on purpose, with a reason
+    CORRECTION = "correction"
+
+
+class SkipReason(StrEnum):
+    """Why a row, or one recipient of a row, gets no message."""
+
+    MALFORMED_ROW = "malformed-row"
+    NO_SUBJECT = "no-subject"
+    DESTROYED_CODE = "destroyed-code"
+    BAD_VALUE = "bad-value"
+    EMPTY_VALUE = "empty-value"
+    LEGACY_CHARSET = "legacy-charset"
+    UNSENDABLE_TEXT = "unsendable-text"
+    TOO_LONG = "too-long"
+    NO_PHONE = "no-phone"
+    BAD_PHONE = "bad-phone"
+    LANDLINE = "landline"
+    SHORT_CODE = "short-code"
+    FOREIGN_PHONE = "foreign-phone"
+    PHONE_REVIEW = "phone-review"
+    NO_FIGURES = "no-figures"
+    UNREADABLE_RECORDS = "unreadable-records"
+    DUPLICATE_ROW = "duplicate-row"
+    CONFLICTING_ROWS = "conflicting-rows"
+    CHANGED_AFTER_SENT = "changed-after-sent"
+
+
+_M = MessageState
+MESSAGE_MOVES: Mapping[MessageState, frozenset[MessageState]] = {
+    _M.QUEUED: frozenset({_M.SENDING, _M.EXPIRED, _M.CANCELLED}),
+    _M.SENDING: frozenset({_M.ACCEPTED, _M.REJECTED, _M.QUEUED, _M.UNKNOWN}),
+    _M.ACCEPTED: frozenset({_M.DELIVERED, _M.UNDELIVERED}),
+    _M.UNKNOWN: frozenset({_M.ACCEPTED, _M.REJECTED, _M.QUEUED, _M.DELIVERED, _M.UNDELIVERED}),
+    _M.DELIVERED: frozenset(),
+    _M.UNDELIVERED: frozenset({_M.DELIVERED}),
+    _M.REJECTED: frozenset(),
+    _M.EXPIRED: frozenset(),
+    _M.CANCELLED: frozenset(),
+}
+
+_R = RunState
+RUN_MOVES: Mapping[RunState, frozenset[RunState]] = {
+    _R.PLANNING: frozenset({_R.PLANNED, _R.HELD, _R.MISSED}),
+    _R.PLANNED: frozenset({_R.RELEASED, _R.HELD, _R.CANCELLED, _R.MISSED}),
+    _R.HELD: frozenset({_R.RELEASED, _R.CANCELLED, _R.MISSED}),
+    _R.RELEASED: frozenset({_R.SENDING, _R.PAUSED, _R.CANCELLED, _R.FINISHED}),
+    _R.SENDING: frozenset({_R.FINISHED, _R.PAUSED, _R.CANCELLED}),
+    _R.PAUSED: frozenset({_R.RELEASED, _R.SENDING, _R.CANCELLED}),
+    _R.FINISHED: frozenset({_R.SENDING}),
+    _R.CANCELLED: frozenset(),
+    _R.MISSED: frozenset(),
+}
+
+#: States in which a message's fate is known to have failed; ``--resend failed`` picks these.
+FAILED_STATES = frozenset({_M.REJECTED, _M.UNDELIVERED, _M.EXPIRED, _M.CANCELLED})
+
+
+def may_move_message(before: MessageState, after: MessageState) -> bool:
+    """Say whether a message may go from one state to the other."""
+    return after in MESSAGE_MOVES[before]
+
+
+def may_move_run(before: RunState, after: RunState) -> bool:
+    """Say whether a run may go from one state to the other."""
+    return after in RUN_MOVES[before]
+
+
+def sources_of_message(after: MessageState) -> tuple[MessageState, ...]:
+    """The states from which a message may come to ``after``; for WHERE clauses."""
+    return tuple(state for state, moves in MESSAGE_MOVES.items() if after in moves)
+
+
+def sources_of_run(after: RunState) -> tuple[RunState, ...]:
+    """The states from which a run may come to ``after``; for WHERE clauses."""
+    return tuple(state for state, moves in RUN_MOVES.items() if after in moves)
