@@ -1,8 +1,9 @@
 """The contract of a source: named columns, then rows, one at a time.
 
-A source only reads. It never decides what a value means: codes, money and phones are told apart by
-the job's declared column types in planning. Values stay what the file held (text stays text; a
-number cell of a spreadsheet is a ``float`` or ``int``), so that planning can say what was destroyed.
+A source only reads. It never decides what a value means: codes, money and phones are told apart
+by the job's declared column types in planning. Values stay what the file held (text stays text,
+a number cell of a spreadsheet is a ``float`` or ``int``), so that planning can say what was
+destroyed.
 """
 
 from __future__ import annotations

@@ -1,0 +1,306 @@
+"""``jobs/<name>.yaml``: what is told to whom, from which extract, in which words and limits."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from decimal import Decimal
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, field_validator, model_validator
+from sqlalchemy import make_url
+
+from smsengine.config.secret import is_reference
+from smsengine.config.yaml import Document, Model, build, load
+from smsengine.errors import ConfigError
+from smsengine.period import PeriodRule
+
+
+class ColumnType(StrEnum):
+    """What a column's cells must be."""
+
+    #: an identifier: text from the first byte to the last
+    CODE = "code"
+    #: words, folded to plain letters when printed
+    TEXT = "text"
+    #: whole đồng
+    MONEY = "money"
+    #: a whole number that is not negative
+    COUNT = "count"
+    #: a whole number from 0 to 100
+    PERCENT = "percent"
+
+
+def _share(value: Any) -> Any:
+    if isinstance(value, str) and value.strip().endswith("%"):
+        try:
+            return Decimal(value.strip()[:-1].strip()) / 100
+        except ArithmeticError:
+            raise ValueError(f"is {value!r}; write a share such as 30%.") from None
+    if isinstance(value, Decimal):
+        return value
+    raise ValueError(f"is {value!r}; write a share with its sign, such as 30%.")
+
+
+def _whole_dong(value: Any) -> Any:
+    return re.sub(r"[. _](?=\d{3})", "", value) if isinstance(value, str) else value
+
+
+Share = Annotated[Decimal, BeforeValidator(_share), Field(ge=0)]
+Dong = Annotated[int, BeforeValidator(_whole_dong)]
+Locale = Literal["plain", "vi", "en", "space"]
+Name = Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]*$")]
+
+
+class Schedule(Model):
+    """When the notice goes out, in Vietnamese local time."""
+
+    day: int = Field(ge=1, le=31, description="day of the month")
+    at: str = Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$", description="hour, e.g. 07:30")
+
+
+class FileSource(Model):
+    """What every extract in a file says. ``{period}`` in the path stands for e.g. 2019-05."""
+
+    path: str = Field(min_length=1)
+    numbers: Locale = Field(
+        default="plain", description="how numbers are written: plain, vi, en, space"
+    )
+
+
+class CsvSource(FileSource):
+    """A text table."""
+
+    kind: Literal["csv"]
+    encoding: str | None = Field(default=None, description="declared, else detected")
+    delimiter: str | None = Field(default=None, min_length=1, max_length=3)
+
+
+class XlsxSource(FileSource):
+    """One sheet of a workbook."""
+
+    kind: Literal["xlsx"]
+    sheet: str | None = None
+    charset: str | None = Field(default=None, description="tcvn3, vni, vps or viscii fonts")
+    header_row: int = Field(default=1, ge=1)
+
+
+class JsonSource(FileSource):
+    """Repeated objects of a JSON document, or one object a line."""
+
+    kind: Literal["json"]
+    items: str = Field(default="item", description="where the objects are, e.g. c12s.item")
+    lines: bool = Field(default=False, description="one JSON object a line")
+    fields: tuple[str, ...] | None = Field(
+        default=None, description="declared, else those of the first object"
+    )
+
+
+class SqlSource(Model):
+    """A query; :period, :month, :year, :first_day and :last_day may be used in it."""
+
+    kind: Literal["sql"]
+    url: str = Field(min_length=1, description="SQLAlchemy URL; ${NAME} for a secret one")
+    query: str = Field(min_length=1)
+    numbers: Locale = "plain"
+
+    @field_validator("url")
+    @classmethod
+    def _without_password(cls, value: str) -> str:
+        if not is_reference(value) and make_url(value).password:
+            raise ValueError(
+                "holds a password; keep the whole URL as a secret: ${NAME} or file:path."
+            )
+        return value
+
+
+class ParquetSource(FileSource):
+    """Visit records in Parquet files; only for figures of kind facility."""
+
+    kind: Literal["parquet"]
+
+
+SourceSettings = Annotated[
+    CsvSource | XlsxSource | JsonSource | SqlSource | ParquetSource, Field(discriminator="kind")
+]
+
+
+class FacilityFigures(Model):
+    """Figures of health facilities, computed from visit records."""
+
+    kind: Literal["facility"]
+    policy: Literal["same-day", "same-day-or-next-working-day", "three-hours"] = (
+        "same-day-or-next-working-day"
+    )
+    month_of: Literal["claim", "discharge"] = "claim"
+    receipt_zone: Literal["local", "utc"] = "local"
+    records: Mapping[str, str] = Field(
+        default_factory=dict, description="field: column of the extract"
+    )
+
+
+class ContributionFigures(Model):
+    """Figures of employers, read from the lines of C12-TS statements."""
+
+    kind: Literal["contribution"]
+    interest: bool = Field(default=False, description="count interest into the amount carried over")
+    due_line: str = Field(
+        default="dự tính phải đóng", description="words of the line with the estimate"
+    )
+
+
+Figures = Annotated[FacilityFigures | ContributionFigures, Field(discriminator="kind")]
+
+
+class Column(Model):
+    """One value of a row: where it comes from and what it must be."""
+
+    from_column: str = Field(alias="from", min_length=1)
+    type: ColumnType = ColumnType.TEXT
+    optional: bool = Field(default=False, description="an empty cell is no fault")
+
+
+class Contacts(Model):
+    """A table that says which phones belong to a subject."""
+
+    source: SourceSettings
+    subject: str = Field(description="column with the subject's code")
+    phones: tuple[str, ...] = Field(min_length=1, description="columns with phone numbers")
+
+
+class Recipient(Model):
+    """Who is told: the subject, and its phones in the row or in a table of contacts."""
+
+    subject: Name
+    phones: tuple[str, ...] = Field(
+        default=(), description="columns of the extract with phone numbers"
+    )
+    contacts: Contacts | None = None
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Recipient:
+        if bool(self.phones) == (self.contacts is not None):
+            raise ValueError("needs either phones: [columns] or contacts:, and not both.")
+        return self
+
+
+class Guards(Model):
+    """Limits; a run outside them is held until a person has looked."""
+
+    min_rows: int = Field(default=1, ge=0, description="fewest rows")
+    max_rows: int | None = Field(default=None, description="most rows")
+    rows_change: Share | None = Field(default=None, description="against the previous period's run")
+    money: Name | None = Field(default=None, description="the column whose sum is watched")
+    max_money: Dong | None = Field(default=None, description="largest sum, đồng, without its sign")
+    money_change: Share | None = Field(
+        default=None, description="against the previous period's run"
+    )
+    missing_phones: Share | None = Field(default=None, description="rows without a usable phone")
+    skipped: Share | None = Field(default=None, description="rows skipped for any reason")
+    max_segments: int = Field(default=3, ge=1, description="a longer text is skipped, never cut")
+    max_cost: Dong = Field(description="most that a run may cost, đồng")
+
+
+class Job(Model):
+    """One notice, as its file says it."""
+
+    title: str = Field(min_length=1)
+    topic: str = Field(
+        pattern=r"^[a-z0-9][a-z0-9-]*$", description="what it tells; one owner per topic"
+    )
+    schedule: Schedule
+    period: PeriodRule
+    source: SourceSettings
+    figures: Figures | None = None
+    columns: Mapping[Name, Column] = Field(min_length=1)
+    recipient: Recipient
+    template: str | None = Field(default=None, description="default: the job's own name")
+    gateway: str
+    guards: Guards
+    approval: Literal["auto", "required"] = "auto"
+    priority: int = Field(default=5, ge=0, le=9, description="0 goes first")
+    resend_cap: int = Field(
+        default=3, ge=1, description="most editions for one recipient and period"
+    )
+
+    @model_validator(mode="after")
+    def _names_fit(self) -> Job:
+        if self.recipient.subject not in self.columns:
+            raise ValueError(
+                f"recipient.subject is {self.recipient.subject!r}, which is not in columns."
+            )
+        money = self.guards.money
+        if money is not None and (
+            money not in self.columns or self.columns[money].type is not ColumnType.MONEY
+        ):
+            raise ValueError(f"guards.money is {money!r}, which is not a money column.")
+        facility = isinstance(self.figures, FacilityFigures)
+        if isinstance(self.source, ParquetSource) and not facility:
+            raise ValueError("a parquet source needs figures of kind facility.")
+        return self
+
+
+#: Names that templates may use besides the job's columns.
+BUILT_IN_NAMES = frozenset({"period"})
+
+
+class LoadedJob(Model):
+    """A job together with where it stands."""
+
+    name: str
+    owner: str
+    path: Path
+    template_path: Path
+    data_folder: Path
+    job: Job
+
+
+def load_job(path: Path, *, jobs: Path, templates: Path, data: Path) -> tuple[LoadedJob, Document]:
+    """Read one job file.
+
+    The name is the path below ``jobs`` without its suffix; a file below ``jobs/provinces/X/``
+    belongs to office X and reads extracts only from its own folder.
+
+    Raises:
+        ConfigError: one line for each thing that is wrong.
+    """
+    document = load(path)
+    job = build(Job, document)
+    for name in job.columns:
+        if name in BUILT_IN_NAMES:
+            raise document.error(
+                ("columns", name), "is the name of a built-in value; choose another."
+            )
+    inside = path.relative_to(jobs)
+    province = (
+        inside.parts[1] if len(inside.parts) == 3 and inside.parts[0] == "provinces" else None
+    )
+    if province and isinstance(job.source, SqlSource):
+        raise document.error(("source", "kind"), "is 'sql'; an office's notice reads files only.")
+    template = templates / inside.parent / (job.template or f"{path.stem}.j2")
+    if not template.resolve().is_relative_to((templates / inside.parent).resolve()):
+        raise document.error(("template",), f"must stay inside {templates / inside.parent}.")
+    return LoadedJob(
+        name=inside.with_suffix("").as_posix().removeprefix("provinces/"),
+        owner=province or "central",
+        path=path,
+        template_path=template,
+        data_folder=path.parent if province else data,
+        job=job,
+    ), document
+
+
+def inside_folder(folder: Path, relative: str) -> Path:
+    """Join a path from a job to the folder that it may read.
+
+    Raises:
+        ConfigError: the path, or what a link in it points to, leaves the folder.
+    """
+    path = folder / relative
+    if not path.resolve().is_relative_to(folder.resolve()):
+        raise ConfigError(
+            f"The path {relative!r} leaves the folder {folder}; extracts stay inside it."
+        )
+    return path

@@ -1,0 +1,176 @@
+"""YAML, read strictly: text stays text, doubled and unknown keys are refused, errors name the line.
+
+Plain YAML turns ``12:30`` into 750, ``NO`` into false and ``012`` into 10; here every scalar is
+text and the pydantic models say what it must become.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import ErrorDetails
+
+from smsengine.errors import ConfigError
+
+Location = tuple[str | int, ...]
+ModelT = TypeVar("ModelT", bound=BaseModel)
+
+
+class Model(BaseModel):
+    """What every section of a file is: frozen, and without unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Document:
+    """A YAML file as plain data, with the line of every key."""
+
+    path: Path
+    data: dict[str, Any]
+    lines: Mapping[Location, int]
+
+    def error(self, where: Location, sentence: str) -> ConfigError:
+        """An error at a key: ``config.yaml:7: gateways.viettel.token: sentence``."""
+        return ConfigError(self.sentence(where, sentence))
+
+    def sentence(self, where: Location, sentence: str) -> str:
+        known = where
+        while known and known not in self.lines:
+            known = known[:-1]
+        line = self.lines.get(known, 1)
+        key = ".".join(str(part) for part in where)
+        return f"{self.path}:{line}: {key + ': ' if key else ''}{sentence}"
+
+
+def load(path: Path) -> Document:
+    """Read one YAML file.
+
+    Raises:
+        ConfigError: missing, unreadable, not UTF-8, not YAML, doubled keys, tags or aliases.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        for token in yaml.scan(text, Loader=yaml.SafeLoader):
+            if isinstance(token, yaml.AliasToken):
+                line = token.start_mark.line + 1
+                raise ConfigError(
+                    f"{path}:{line}: aliases (*name) are not used here; write it out."
+                )
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror}).") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(
+            f"{path}: is not UTF-8 at byte {error.start}; save it as UTF-8."
+        ) from error
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        problem = error.problem or "is not YAML"
+        raise ConfigError(f"{path}:{line}: not readable as YAML: {problem}.") from error
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path}: holds a character that YAML does not allow.") from error
+    lines: dict[Location, int] = {(): 1}
+    data = _plain(node, (), path, lines) if node is not None else {}
+    if not isinstance(data, dict):
+        raise ConfigError(f"{path}:1: must be a list of 'key: value' lines.")
+    return Document(path=path, data=data, lines=lines)
+
+
+def _plain(node: yaml.Node, where: Location, path: Path, lines: dict[Location, int]) -> Any:
+    line = node.start_mark.line + 1
+    lines.setdefault(where, line)
+    if isinstance(node, yaml.MappingNode):
+        return _mapping(node, where, path, lines)
+    if isinstance(node, yaml.SequenceNode):
+        return [_plain(item, (*where, i), path, lines) for i, item in enumerate(node.value)]
+    if node.tag.startswith("!"):
+        raise ConfigError(f"{path}:{line}: the tag {node.tag} is not used here; write plain text.")
+    empty = isinstance(node, yaml.ScalarNode) and node.style is None and node.value in ("", "~")
+    return None if empty else node.value
+
+
+def _mapping(
+    node: yaml.MappingNode, where: Location, path: Path, lines: dict[Location, int]
+) -> dict[str, Any]:
+    result: dict[str, Any] = {}
+    for key_node, value_node in node.value:
+        line = key_node.start_mark.line + 1
+        key = key_node.value
+        if not isinstance(key, str) or key == "<<":
+            raise ConfigError(f"{path}:{line}: a key must be one plain word.")
+        if key in result:
+            first = lines[(*where, key)]
+            raise ConfigError(f"{path}:{line}: {key}: stands twice (first in line {first}).")
+        lines[(*where, key)] = line
+        result[key] = _plain(value_node, (*where, key), path, lines)
+    return result
+
+
+def build(
+    model: type[ModelT],
+    document: Document,
+    *,
+    data: Mapping[str, Any] | None = None,
+    at: Location = (),
+    context: Mapping[str, Any] | None = None,
+) -> ModelT:
+    """Turn a document, or the section of it that stands ``at`` a key, into a model.
+
+    Raises:
+        ConfigError: one line for each thing that is wrong, with its place.
+    """
+    try:
+        return model.model_validate(document.data if data is None else data, context=context)
+    except ValidationError as error:
+        raise ConfigError(
+            "\n".join(_explain(document, model, at, detail) for detail in error.errors())
+        ) from error
+
+
+def _explain(document: Document, model: type[BaseModel], at: Location, detail: ErrorDetails) -> str:
+    where = at + tuple(part for part in detail["loc"] if part not in _UNION_TAGS)
+    value = detail["input"]
+    match detail["type"]:
+        case "extra_forbidden":
+            known = ", ".join(_keys(model, where[len(at) : -1]))
+            said = "is not a known key" + (f"; the keys here are: {known}." if known else ".")
+        case "missing":
+            said = "is missing."
+        case "value_error":
+            said = str(detail["ctx"]["error"])
+        case "literal_error" | "enum":
+            said = f"is {value!r}; it must be {detail['ctx']['expected']}."
+        case "string_type" | "string_too_short" if value in (None, ""):
+            said = "is empty; write a value."
+        case "union_tag_not_found":
+            said = f"needs {detail['ctx']['discriminator']}."
+        case "union_tag_invalid":
+            said = f"is {detail['ctx']['tag']!r}; it must be {detail['ctx']['expected_tags']}."
+            where = (*where, "kind")
+        case "model_type" | "model_attributes_type" | "dict_type":
+            said = "must be a group of 'key: value' lines."
+        case "list_type" | "tuple_type":
+            said = "must be a list."
+        case _:
+            said = f"is {value!r}; {detail['msg'][0].lower()}{detail['msg'][1:]}."
+    return document.sentence(where, said)
+
+
+#: The tags of the discriminated unions of job.py: pydantic puts them into a location, but they are
+#: no keys of the file.
+_UNION_TAGS = frozenset({"csv", "xlsx", "sql", "json", "parquet", "facility", "contribution"})
+
+
+def _keys(model: type[BaseModel], where: Location) -> list[str]:
+    current: Any = model
+    for part in where:
+        field = getattr(current, "model_fields", {}).get(part)
+        current = field.annotation if field is not None else None
+    fields = getattr(current, "model_fields", {})
+    return sorted(field.alias or name for name, field in fields.items())

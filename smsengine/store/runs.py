@@ -1,0 +1,179 @@
+"""Named statements on ``runs`` and ``events``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, delete, func, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from smsengine.errors import LifecycleError
+from smsengine.lifecycle import RunKind, RunState, sources_of_run
+from smsengine.store.tables import events, messages, runs, skips
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Run:
+    """A row of ``runs``; counts are of its own messages only, money is đồng."""
+
+    id: int
+    job: str
+    topic: str
+    owner: str
+    period: str
+    revision: int
+    kind: RunKind
+    state: RunState
+    reason: str
+    gateway: str
+    priority: int
+    planner: str | None
+    planner_until: datetime | None
+    released_upto: int
+    source_rows: int
+    extra_recipients: int
+    messages: int
+    skips: int
+    already_planned: int
+    segments: int
+    money: int
+    cost: int
+    manifest: str
+    manifest_hash: str
+    held_because: str
+    created_at: datetime
+    sealed_at: datetime | None
+    finished_at: datetime | None
+
+    @property
+    def label(self) -> str:
+        """How a person names it: ``c12-statement 2019-06`` or ``c12-statement 2019-06 r2``."""
+        return f"{self.job} {self.period}" + (f" r{self.revision}" if self.revision > 1 else "")
+
+
+def _run(row: RowMapping) -> Run:
+    values = dict(row)
+    return Run(**{**values, "kind": RunKind(row["kind"]), "state": RunState(row["state"])})
+
+
+def insert_planning(connection: Connection, values: dict[str, Any]) -> int | None:
+    """Start a run in state ``planning``; None when another planner took this revision first."""
+    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+    statement = (
+        dialect.insert(runs)
+        .values(state=RunState.PLANNING, **values)
+        .on_conflict_do_nothing(index_elements=["job", "period", "revision"])
+        .returning(runs.c.id)
+    )
+    return connection.execute(statement).scalar_one_or_none()
+
+
+def renew_planner(connection: Connection, run_id: int, planner: str, until: datetime) -> bool:
+    """Prolong a planner's hold on its run; False when it has lost it."""
+    statement = (
+        update(runs)
+        .where(runs.c.id == run_id, runs.c.planner == planner, runs.c.state == RunState.PLANNING)
+        .values(planner_until=until)
+    )
+    return connection.execute(statement).rowcount == 1
+
+
+def seal(connection: Connection, run_id: int, planner: str, values: dict[str, Any]) -> bool:
+    """Fix a planned run's manifest and counts; False when the planner has lost the run."""
+    statement = (
+        update(runs)
+        .where(runs.c.id == run_id, runs.c.planner == planner, runs.c.state == RunState.PLANNING)
+        .values(planner=None, planner_until=None, **values)
+    )
+    return connection.execute(statement).rowcount == 1
+
+
+def discard(connection: Connection, run_id: int) -> None:
+    """Throw away a run that was never sealed, with all its rows."""
+    planning = select(runs.c.id).where(runs.c.id == run_id, runs.c.state == RunState.PLANNING)
+    for table in (messages, skips, events):
+        connection.execute(delete(table).where(table.c.run_id.in_(planning)))
+    connection.execute(delete(runs).where(runs.c.id == run_id, runs.c.state == RunState.PLANNING))
+
+
+def move(connection: Connection, run_id: int, after: RunState, **values: Any) -> None:
+    """Move a run to another state.
+
+    Raises:
+        LifecycleError: the law does not allow it from the state the run is in.
+    """
+    statement = (
+        update(runs)
+        .where(runs.c.id == run_id, runs.c.state.in_(sources_of_run(after)))
+        .values(state=after, **values)
+    )
+    if connection.execute(statement).rowcount != 1:
+        state = connection.execute(select(runs.c.state).where(runs.c.id == run_id)).scalar()
+        raise LifecycleError(f"Run {run_id} is {state}; it cannot become {after}.")
+
+
+def get(connection: Connection, run_id: int) -> Run | None:
+    """One run by its number."""
+    row = connection.execute(select(runs).where(runs.c.id == run_id)).mappings().one_or_none()
+    return _run(row) if row is not None else None
+
+
+def of_period(connection: Connection, job: str, period: str) -> Sequence[Run]:
+    """All revisions of a job's run for one period, oldest first."""
+    statement = (
+        select(runs).where(runs.c.job == job, runs.c.period == period).order_by(runs.c.revision)
+    )
+    return [_run(row) for row in connection.execute(statement).mappings()]
+
+
+def newest(connection: Connection, *, job: str | None = None, limit: int = 50) -> Sequence[Run]:
+    """The latest runs, newest first."""
+    statement = select(runs).order_by(runs.c.id.desc()).limit(limit)
+    if job is not None:
+        statement = statement.where(runs.c.job == job)
+    return [_run(row) for row in connection.execute(statement).mappings()]
+
+
+def topic_is_known(connection: Connection, topic: str, period: str, *, except_run: int) -> bool:
+    """Say whether any other run has messages on this topic and period."""
+    statement = select(runs.c.id).where(
+        runs.c.topic == topic, runs.c.period == period, runs.c.id != except_run
+    )
+    return connection.execute(statement.limit(1)).scalar() is not None
+
+
+def sealed_totals(connection: Connection, job: str, period: str) -> tuple[int, int] | None:
+    """Source rows and money of the first plan of a period, for comparison; None without one."""
+    row = connection.execute(
+        select(runs.c.source_rows, runs.c.money).where(
+            runs.c.job == job,
+            runs.c.period == period,
+            runs.c.kind == RunKind.REGULAR,
+            runs.c.state.not_in([RunState.PLANNING, RunState.CANCELLED, RunState.MISSED]),
+        )
+    ).one_or_none()
+    return (row.source_rows, row.money) if row is not None else None
+
+
+def next_revision(connection: Connection, job: str, period: str) -> int:
+    """The number that the next run of a job for a period gets."""
+    statement = select(func.max(runs.c.revision)).where(runs.c.job == job, runs.c.period == period)
+    return int(connection.execute(statement).scalar() or 0) + 1
+
+
+def note(
+    connection: Connection, run_id: int, *, at: datetime, actor: str, what: str, detail: str = ""
+) -> None:
+    """Write down who did what to a run."""
+    connection.execute(
+        insert(events).values(run_id=run_id, at=at, actor=actor, what=what, detail=detail)
+    )
+
+
+def notes(connection: Connection, run_id: int) -> Sequence[RowMapping]:
+    """What happened to a run, oldest first."""
+    statement = select(events).where(events.c.run_id == run_id).order_by(events.c.id)
+    return connection.execute(statement).mappings().all()

@@ -1,0 +1,65 @@
+"""Bringing a ledger to the schema of this version, with Alembic."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, inspect
+
+from smsengine.errors import StoreError
+from smsengine.store.engine import Store
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(files("smsengine.store") / "migrations"))
+    return config
+
+
+def version(connection: Connection) -> str | None:
+    """The schema version of an open ledger; None for an empty database."""
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def newest_version() -> str | None:
+    """The schema version that this program needs."""
+    return ScriptDirectory.from_config(_config()).get_current_head()
+
+
+def upgrade(store: Store) -> str | None:
+    """Bring the ledger to the newest version; nothing happens when it is there already.
+
+    Returns:
+        The version that it had before.
+    """
+    config = _config()
+    with store.write() as connection:
+        before = version(connection)
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+    return before
+
+
+def require_current(store: Store) -> None:
+    """Refuse a ledger of another version.
+
+    Raises:
+        StoreError: one sentence with the command that mends it.
+    """
+    with store.read() as connection:
+        found = version(connection)
+        strangers = found is None and inspect(connection).get_table_names()
+    needed = newest_version()
+    if strangers:
+        raise StoreError(f"{store.name} is the database of another program; choose another one.")
+    if found is None:
+        raise StoreError(f"{store.name} is empty; run 'smsengine db upgrade'.")
+    if found != needed:
+        raise StoreError(
+            f"{store.name} has schema {found}, this program needs {needed};"
+            " make a backup and run 'smsengine db upgrade'."
+        )

@@ -1,0 +1,243 @@
+"""The tables of the ledger. CHECK and UNIQUE constraints repeat the law of lifecycle.py.
+
+Money is whole đồng. Instants are UTC. Text and address are personal data and may be purged; the
+keyed hashes (``dedup_key``, ``text_hash``) and all counts stay.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+    text,
+)
+
+from smsengine.lifecycle import MessageState, RunKind, RunState
+
+
+class Instant(TypeDecorator[datetime]):
+    """An aware UTC instant; SQLite keeps it as text that sorts by time."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None or dialect.name != "sqlite":
+            return value
+        return value.astimezone(UTC).replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, _dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+#: BIGINT keys; SQLite only numbers rows by itself in a column that is called INTEGER.
+Key = BigInteger().with_variant(Integer, "sqlite")
+
+
+def _one_of(column: str, values: Iterable[StrEnum]) -> CheckConstraint:
+    listed = ", ".join(f"'{value}'" for value in values)
+    return CheckConstraint(f"{column} IN ({listed})", name=f"known_{column}")
+
+
+def _not_negative(*columns: str) -> CheckConstraint:
+    return CheckConstraint(" AND ".join(f"{name} >= 0" for name in columns), name="not_negative")
+
+
+installation = Table(
+    "installation",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("uid", String(32), nullable=False),
+    Column("key_fingerprint", String(32), nullable=False),
+    Column("created_at", Instant, nullable=False),
+    CheckConstraint("id = 1", name="only_one"),
+)
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("job", String(100), nullable=False),
+    Column("topic", String(100), nullable=False),
+    Column("owner", String(100), nullable=False),
+    Column("period", String(40), nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("kind", String(12), nullable=False),
+    Column("state", String(12), nullable=False),
+    Column("reason", Text, nullable=False, server_default=""),
+    Column("gateway", String(60), nullable=False),
+    Column("priority", Integer, nullable=False),
+    # While planning: who writes the rows, and until when that is believed.
+    Column("planner", String(120)),
+    Column("planner_until", Instant),
+    # Messages up to this place in the run may be sent; waves move it, never the messages' rows.
+    Column("released_upto", Integer, nullable=False, server_default="0"),
+    Column("source_rows", Integer, nullable=False, server_default="0"),
+    Column("extra_recipients", Integer, nullable=False, server_default="0"),
+    Column("messages", Integer, nullable=False, server_default="0"),
+    Column("skips", Integer, nullable=False, server_default="0"),
+    Column("already_planned", Integer, nullable=False, server_default="0"),
+    Column("segments", Integer, nullable=False, server_default="0"),
+    Column("money", BigInteger, nullable=False, server_default="0"),
+    Column("cost", BigInteger, nullable=False, server_default="0"),
+    Column("manifest", Text, nullable=False, server_default=""),
+    Column("manifest_hash", String(64), nullable=False, server_default=""),
+    Column("held_because", Text, nullable=False, server_default=""),
+    Column("created_at", Instant, nullable=False),
+    Column("sealed_at", Instant),
+    Column("finished_at", Instant),
+    UniqueConstraint("job", "period", "revision"),
+    _one_of("state", RunState),
+    _one_of("kind", RunKind),
+    _not_negative("source_rows", "extra_recipients", "messages", "skips", "already_planned"),
+    CheckConstraint("revision >= 1", name="revision"),
+    CheckConstraint(
+        "state IN ('planning', 'missed') OR"
+        " source_rows + extra_recipients = messages + skips + already_planned",
+        name="accounts_tie",
+    ),
+    CheckConstraint("state IN ('planning', 'missed') OR manifest_hash <> ''", name="sealed"),
+    CheckConstraint("kind IN ('regular', 'supplement') OR reason <> ''", name="resend_reason"),
+    Index("ix_runs_topic_period", "topic", "period"),
+)
+
+messages = Table(
+    "messages",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("run_id", Key, ForeignKey("runs.id"), nullable=False),
+    Column("place", Integer, nullable=False),
+    Column("row_number", Integer, nullable=False),
+    Column("dedup_key", LargeBinary(20), nullable=False),
+    Column("revision", Integer, nullable=False),
+    # No foreign key: throwing an unsealed run away would search the whole table for each row.
+    Column("replaces_id", Key),
+    Column("subject", String(100), nullable=False),
+    Column("address", String(100), nullable=False),
+    Column("network", String(20), nullable=False),
+    Column("text", Text, nullable=False),
+    Column("text_hash", LargeBinary(16), nullable=False),
+    Column("segments", Integer, nullable=False),
+    Column("state", String(12), nullable=False),
+    Column("due_at", Instant, nullable=False),
+    Column("attempt", Integer, nullable=False, server_default="0"),
+    Column("worker", String(120)),
+    Column("lease_until", Instant),
+    Column("gateway_id", String(100)),
+    Column("code", String(60)),
+    Column("detail", Text),
+    Column("settled_at", Instant),
+    UniqueConstraint("dedup_key", "revision"),
+    _one_of("state", MessageState),
+    CheckConstraint(
+        "state <> 'sending' OR (worker IS NOT NULL AND lease_until IS NOT NULL)", name="claimed"
+    ),
+    CheckConstraint(
+        "state IN ('queued', 'sending', 'unknown') OR settled_at IS NOT NULL", name="settled"
+    ),
+    CheckConstraint("revision >= 1 AND segments >= 1 AND place >= 1", name="counted"),
+)
+Index(
+    "ix_messages_queue",
+    messages.c.run_id,
+    messages.c.place,
+    sqlite_where=text("state = 'queued'"),
+    postgresql_where=text("state = 'queued'"),
+)
+Index(
+    "ix_messages_open",
+    messages.c.run_id,
+    messages.c.lease_until,
+    sqlite_where=text("state IN ('sending', 'unknown')"),
+    postgresql_where=text("state IN ('sending', 'unknown')"),
+)
+Index("ix_messages_run_subject", messages.c.run_id, messages.c.subject)
+Index(
+    "ix_messages_gateway_id",
+    messages.c.gateway_id,
+    sqlite_where=text("gateway_id IS NOT NULL"),
+    postgresql_where=text("gateway_id IS NOT NULL"),
+)
+
+skips = Table(
+    "skips",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("run_id", Key, ForeignKey("runs.id"), nullable=False),
+    Column("row_number", Integer, nullable=False),
+    Column("subject", String(100), nullable=False),
+    Column("reason", String(30), nullable=False),
+    Column("detail", Text, nullable=False),
+    Index("ix_skips_run_id_reason", "run_id", "reason"),
+)
+
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("message_id", Key, ForeignKey("messages.id"), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("gateway", String(60), nullable=False),
+    Column("worker", String(120), nullable=False),
+    Column("started_at", Instant, nullable=False),
+    Column("ended_at", Instant),
+    Column("outcome", String(20)),
+    Column("code", String(60)),
+    Column("detail", Text),
+    UniqueConstraint("message_id", "number"),
+)
+
+receipts = Table(
+    "receipts",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("gateway", String(60), nullable=False),
+    Column("gateway_id", String(100), nullable=False),
+    Column("status", String(20), nullable=False),
+    Column("code", String(60), nullable=False),
+    Column("received_at", Instant, nullable=False),
+    Column("message_id", Key, ForeignKey("messages.id")),
+    Index("ix_receipts_message_id", "message_id"),
+    Index("ix_receipts_gateway_gateway_id", "gateway", "gateway_id"),
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("run_id", Key, ForeignKey("runs.id"), nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("actor", String(120), nullable=False),
+    Column("what", String(40), nullable=False),
+    Column("detail", Text, nullable=False),
+    Index("ix_events_run_id", "run_id"),
+)
