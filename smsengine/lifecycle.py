@@ -71,7 +71,7 @@ class RunKind(StrEnum):
 class SkipReason(StrEnum):
     """Why a row, or one recipient of a row, gets no message."""
 
-    MALFORMED_ROW = "malformed-row"
+    UNUSABLE_ROW = "unusable-row"
     NO_SUBJECT = "no-subject"
     DESTROYED_CODE = "destroyed-code"
     BAD_VALUE = "bad-value"
@@ -86,7 +86,6 @@ class SkipReason(StrEnum):
     FOREIGN_PHONE = "foreign-phone"
     PHONE_REVIEW = "phone-review"
     NO_FIGURES = "no-figures"
-    UNREADABLE_RECORDS = "unreadable-records"
     DUPLICATE_ROW = "duplicate-row"
     CONFLICTING_ROWS = "conflicting-rows"
     CHANGED_AFTER_SENT = "changed-after-sent"

@@ -16,6 +16,7 @@ from smsengine.config.secret import is_reference
 from smsengine.config.yaml import Document, Model, build, load
 from smsengine.errors import ConfigError
 from smsengine.period import PeriodRule
+from smsengine.text.numerals import Locale
 
 
 class ColumnType(StrEnum):
@@ -50,7 +51,6 @@ def _whole_dong(value: Any) -> Any:
 
 Share = Annotated[Decimal, BeforeValidator(_share), Field(ge=0)]
 Dong = Annotated[int, BeforeValidator(_whole_dong)]
-Locale = Literal["plain", "vi", "en", "space"]
 Name = Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]*$")]
 
 

@@ -118,7 +118,7 @@ _SETTLE = (
     .where(
         messages.c.id == bindparam("message"),
         messages.c.worker == bindparam("holder"),
-        messages.c.attempt == bindparam("number"),
+        messages.c.attempt == bindparam("tried"),
         messages.c.state == MessageState.SENDING,
     )
     .values(
@@ -134,10 +134,10 @@ _SETTLE = (
 )
 _END_ATTEMPT = (
     update(attempts)
-    .where(attempts.c.message_id == bindparam("message"), attempts.c.number == bindparam("number"))
+    .where(attempts.c.message_id == bindparam("message"), attempts.c.number == bindparam("tried"))
     .values(
         ended_at=bindparam("ended", type_=Instant),
-        outcome=bindparam("outcome"),
+        outcome=bindparam("came_to"),
         code=bindparam("said"),
         detail=bindparam("words"),
     )
@@ -156,7 +156,7 @@ def settle(
         {
             "message": result.message_id,
             "holder": worker,
-            "number": result.attempt,
+            "tried": result.attempt,
             "after": result.state,
             "due": result.due_at,
             "vendor_id": result.gateway_id,
@@ -164,13 +164,23 @@ def settle(
             "words": result.detail,
             "settled": None if result.state in UNSETTLED else now,
             "ended": now,
-            "outcome": result.outcome,
+            "came_to": result.outcome,
         }
         for result in results
     ]
     settled = connection.execute(_SETTLE, rows).rowcount
     connection.execute(_END_ATTEMPT, rows)
     return settled
+
+
+def close_lost(connection: Connection, message_ids: Sequence[int], *, now: datetime) -> None:
+    """Write down that attempts ended with their worker, nobody knows how."""
+    statement = (
+        update(attempts)
+        .where(attempts.c.message_id.in_(message_ids), attempts.c.ended_at.is_(None))
+        .values(ended_at=now, outcome="unknown", code="worker-lost")
+    )
+    connection.execute(statement)
 
 
 def attempts_of(connection: Connection, message_id: int) -> Sequence[RowMapping]:

@@ -121,10 +121,40 @@ def newest_known(connection: Connection, keys: Sequence[bytes]) -> Mapping[bytes
     }
 
 
-def withdraw(connection: Connection, run_id: int, message_ids: Sequence[int]) -> None:
-    """Take messages out of a run that is still being planned."""
-    statement = delete(messages).where(messages.c.id.in_(message_ids), messages.c.run_id == run_id)
-    connection.execute(statement)
+def contradicting_subjects(connection: Connection, run_id: int) -> set[str]:
+    """Subjects of a run about whom two rows say different things.
+
+    Reads ``ix_messages_run_subject`` only, and then the few subjects that have several rows.
+    """
+    several = (
+        select(messages.c.subject)
+        .where(messages.c.run_id == run_id)
+        .group_by(messages.c.subject)
+        .having(func.min(messages.c.row_number) != func.max(messages.c.row_number))
+    )
+    statement = (
+        select(messages.c.subject)
+        .where(messages.c.run_id == run_id, messages.c.subject.in_(several))
+        .group_by(messages.c.subject)
+        .having(func.min(messages.c.text) != func.max(messages.c.text))
+    )
+    return set(connection.execute(statement).scalars())
+
+
+def withdraw(connection: Connection, run_id: int, subjects: Sequence[str]) -> Sequence[Any]:
+    """Take every message about these subjects out of a run that is still being planned.
+
+    Returns:
+        row_number, subject, text_hash and segments of each.
+    """
+    statement = (
+        delete(messages)
+        .where(messages.c.run_id == run_id, messages.c.subject.in_(subjects))
+        .returning(
+            messages.c.row_number, messages.c.subject, messages.c.text_hash, messages.c.segments
+        )
+    )
+    return connection.execute(statement).all()
 
 
 def abandoned(connection: Connection, run_id: int) -> Sequence[RowMapping]:

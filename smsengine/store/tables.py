@@ -180,7 +180,7 @@ Index(
     sqlite_where=text("state IN ('sending', 'unknown')"),
     postgresql_where=text("state IN ('sending', 'unknown')"),
 )
-Index("ix_messages_run_subject", messages.c.run_id, messages.c.subject)
+Index("ix_messages_run_subject", messages.c.run_id, messages.c.subject, messages.c.row_number)
 Index(
     "ix_messages_gateway_id",
     messages.c.gateway_id,
@@ -227,7 +227,7 @@ receipts = Table(
     Column("received_at", Instant, nullable=False),
     Column("message_id", Key, ForeignKey("messages.id")),
     Index("ix_receipts_message_id", "message_id"),
-    Index("ix_receipts_gateway_gateway_id", "gateway", "gateway_id"),
+    UniqueConstraint("gateway", "gateway_id", "status", "code"),
 )
 
 events = Table(

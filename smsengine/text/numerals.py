@@ -88,7 +88,8 @@ def parse_money(text: str, locale: Locale) -> int:
     Raises:
         NumberError: as ``parse_number``, or there are decimals other than zero.
     """
-    if text.isascii() and text.isdigit() and len(text) <= _LONGEST:
+    digits = text[1:] if text[:1] == "-" else text
+    if digits.isascii() and digits.isdigit() and len(digits) <= _LONGEST:
         return int(text)
     number = parse_number(text, locale)
     if number != number.to_integral_value():

@@ -157,7 +157,9 @@ def upgrade() -> None:
         sqlite_where=sa.text("state = 'queued'"),
         postgresql_where=sa.text("state = 'queued'"),
     )
-    op.create_index("ix_messages_run_subject", "messages", ["run_id", "subject"], unique=False)
+    op.create_index(
+        "ix_messages_run_subject", "messages", ["run_id", "subject", "row_number"], unique=False
+    )
     op.create_table(
         "skips",
         sa.Column("id", Key, nullable=False),
@@ -201,8 +203,12 @@ def upgrade() -> None:
             ["message_id"], ["messages.id"], name=op.f("fk_receipts_message_id_messages")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_receipts")),
-    )
-    op.create_index(
-        "ix_receipts_gateway_gateway_id", "receipts", ["gateway", "gateway_id"], unique=False
+        sa.UniqueConstraint(
+            "gateway",
+            "gateway_id",
+            "status",
+            "code",
+            name=op.f("uq_receipts_gateway_gateway_id_status_code"),
+        ),
     )
     op.create_index("ix_receipts_message_id", "receipts", ["message_id"], unique=False)

@@ -1,0 +1,125 @@
+"""``smsengine jobs``."""
+
+from __future__ import annotations
+
+import click
+
+from smsengine.cli.options import Exit, a_period, as_json, finish, with_engine
+from smsengine.cli.output import say, say_json, table
+from smsengine.errors import SmsEngineError, UsageError
+from smsengine.period import Period
+from smsengine.service.bootstrap import Engine
+from smsengine.service.checks import Checked, check_job
+from smsengine.service.scaffold import write_new_job
+from smsengine.text.numerals import money
+
+
+@click.group()
+def jobs() -> None:
+    """The notices of this installation."""
+
+
+@jobs.command("list")
+@as_json
+@with_engine
+def list_jobs(engine: Engine, *, as_json: bool) -> None:
+    """Every job: owner, when, what it would be about today."""
+    rows = []
+    broken = 0
+    for path in engine.job_paths():
+        try:
+            loaded = engine.load_job(path)
+        except SmsEngineError as error:
+            broken += 1
+            say(str(error), style="red", stderr=True)
+            continue
+        job = loaded.job
+        due = Period.due(job.period, engine.clock.now())
+        when = f"day {job.schedule.day} at {job.schedule.at}"
+        rows.append((loaded.name, loaded.owner, job.topic, when, str(due), job.gateway, job.title))
+    header = ("job", "owner", "topic", "when", "period now", "gateway", "title")
+    if as_json:
+        for row in rows:
+            say_json(dict(zip(header, row, strict=True)))
+    else:
+        table(header, rows)
+    finish(Exit.WRONG if broken else Exit.DONE)
+
+
+@jobs.command()
+@click.argument("names", nargs=-1, metavar="[JOB...]")
+@a_period
+@as_json
+@with_engine
+def check(engine: Engine, names: tuple[str, ...], period: Period | None, *, as_json: bool) -> None:
+    """Say what is wrong with JOBs (default: all), and show three texts of each."""
+    paths = {engine.job_name(path): path for path in engine.job_paths()}
+    unknown = [name for name in names if name not in paths]
+    if unknown:
+        raise UsageError(
+            f"There is no job {unknown[0]!r}; there are: {', '.join(paths) or 'none'}."
+        )
+    faulty = 0
+    for name in names or paths:
+        checked = check_job(engine, paths[name], period)
+        faulty += bool(checked.faults)
+        if as_json:
+            say_json(_facts(checked))
+        else:
+            _show(checked)
+    finish(Exit.WRONG if faulty else Exit.DONE)
+
+
+def _facts(checked: Checked) -> dict[str, object]:
+    return {
+        "job": checked.name,
+        "title": checked.title,
+        "period": str(checked.period) if checked.period else None,
+        "faults": checked.faults,
+        "warnings": checked.warnings,
+        "samples": [sample.facts() for sample in checked.samples],
+    }
+
+
+def _show(checked: Checked) -> None:
+    about = f" for {checked.period}" if checked.period else ""
+    say(f"{checked.name}{about}: {checked.title}", style="bold")
+    for fault in checked.faults:
+        say(f"  wrong: {fault}", style="red")
+    for warning in checked.warnings:
+        say(f"  note: {warning}", style="yellow")
+    for sample in checked.samples:
+        say(f"  {sample.subject}  {sample.phone}  row {sample.row_number}")
+        say(f"    {sample.text}")
+        say(
+            f"    {len(sample.text)} characters, {sample.segments} segment(s),"
+            f" {money(sample.cost)} dong",
+            style="dim",
+        )
+    if not checked.faults:
+        say(f"  good: {checked.messages} texts, {checked.skipped} skipped", style="green")
+
+
+@jobs.command()
+@click.argument("name")
+@click.option("--province", metavar="CODE-NAME", help="The office it belongs to, e.g. 01-hanoi.")
+@click.option("--gateway", help="Default: the first of the configuration.")
+@with_engine
+def new(engine: Engine, name: str, province: str | None, gateway: str | None) -> None:
+    """Write the files of a new notice: a commented job, its template, a small extract."""
+    if gateway and gateway not in engine.settings.gateways:
+        known = ", ".join(engine.settings.gateways)
+        raise UsageError(f"There is no gateway {gateway!r}; there are: {known}.")
+    written = write_new_job(engine, name, province, gateway)
+    full_name = f"{province}/{name}" if province else name
+    say("Written; open them and change what is yours:")
+    for path, what in (
+        (written.job, "what, when, to whom"),
+        (written.template, "the words"),
+        (written.extract, "a small extract to try it with"),
+    ):
+        say(f"  {path}  ({what})")
+    say("Then:")
+    say(f"  smsengine jobs check {full_name}")
+    say(f"  smsengine send {full_name} --period 2026-10 --dry-run")
+    say(f"  smsengine send {full_name} --period 2026-10")

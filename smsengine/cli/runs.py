@@ -1,0 +1,155 @@
+"""``smsengine runs``."""
+
+from __future__ import annotations
+
+import getpass
+from pathlib import Path
+
+import click
+
+from smsengine.cli.options import Exit, a_reason, as_json, finish, with_engine, yes
+from smsengine.cli.output import say, say_json, table, watching
+from smsengine.cli.show import local_time, show_account, show_manifest, show_texts
+from smsengine.errors import UsageError
+from smsengine.lifecycle import RunState
+from smsengine.planning import release
+from smsengine.reports import exports
+from smsengine.reports.accounts import Account, account
+from smsengine.service import sender
+from smsengine.service.bootstrap import Engine
+from smsengine.store import runs as stored
+from smsengine.text.numerals import money
+
+
+@click.group()
+def runs() -> None:
+    """Look at runs, release or withdraw them."""
+
+
+def _account(engine: Engine, run_id: int) -> Account:
+    found = account(engine.store, run_id)
+    if found is None:
+        raise UsageError(f"There is no run {run_id}; see 'smsengine runs list'.")
+    return found
+
+
+@runs.command("list")
+@click.option("--job", help="Only this job's runs.")
+@click.option("--limit", type=click.IntRange(min=1), default=30, show_default=True)
+@as_json
+@with_engine
+def list_runs(engine: Engine, job: str | None, limit: int, *, as_json: bool) -> None:
+    """The newest runs."""
+    with engine.store.read() as connection:
+        found = stored.newest(connection, job=job, limit=limit)
+    if as_json:
+        for run in found:
+            say_json(_account(engine, run.id).facts())
+        return
+    table(
+        ("run", "job", "period", "rev", "kind", "state", "messages", "skipped", "cost", "made"),
+        [
+            (
+                run.id,
+                run.job,
+                run.period,
+                run.revision,
+                run.kind,
+                run.state,
+                money(run.messages),
+                money(run.skips),
+                money(run.cost),
+                local_time(run.created_at)[:16],
+            )
+            for run in found
+        ],
+        right="run,rev,messages,skipped,cost",
+    )
+
+
+@runs.command()
+@click.argument("run_id", type=int, metavar="RUN")
+@as_json
+@with_engine
+def show(engine: Engine, run_id: int, *, as_json: bool) -> None:
+    """One run: account, manifest, first texts and history."""
+    found = _account(engine, run_id)
+    if as_json:
+        say_json(found.facts())
+    else:
+        _show(engine, found)
+    finish(Exit.LOOK if found.breaks else Exit.DONE)
+
+
+def _show(engine: Engine, found: Account) -> None:
+    run = found.run
+    show_account(engine.store, run.id)
+    if run.reason:
+        say(f"Reason: {run.reason}")
+    if run.manifest:
+        show_manifest(run)
+    show_texts(engine.store, run.id)
+    with engine.store.read() as connection:
+        history = stored.notes(connection, run.id)
+    table(
+        ("when", "what", "who", "detail"),
+        [
+            (local_time(row["at"]), row["what"], _short(row["actor"]), row["detail"])
+            for row in history
+        ],
+        title="History",
+    )
+
+
+def _short(actor: str) -> str:
+    """A person's name, or host and process number."""
+    return ":".join(actor.split(":")[:2])
+
+
+@runs.command()
+@click.argument("run_id", type=int, metavar="RUN")
+@yes
+@with_engine
+def approve(engine: Engine, run_id: int, *, yes: bool) -> None:
+    """Release a held run after looking at its manifest, and send it."""
+    run = _account(engine, run_id).run
+    show_manifest(run)
+    if not yes:
+        click.confirm("Release this run?", abort=True, err=True)
+    released = sender.release_run(engine, run, getpass.getuser())
+    with watching(quiet=False) as watch:
+        sender.send_run(engine, released, watch)
+    show_account(engine.store, run.id)
+    finish(Exit.LOOK if _account(engine, run_id).needs_a_look else Exit.DONE)
+
+
+@runs.command()
+@click.argument("run_id", type=int, metavar="RUN")
+@a_reason
+@yes
+@with_engine
+def cancel(engine: Engine, run_id: int, reason: str, *, yes: bool) -> None:
+    """Withdraw what a run has not handed over yet."""
+    found = _account(engine, run_id)
+    if not reason:
+        raise UsageError("cancel needs --reason: the ledger keeps why.")
+    if found.run.state in (RunState.FINISHED, RunState.CANCELLED):
+        raise UsageError(f"Run {run_id} is {found.run.state}; there is nothing to withdraw.")
+    if not yes:
+        click.confirm(f"Withdraw what is left of {found.run.label}?", abort=True, err=True)
+    withdrawn = release.cancel(
+        engine.store, found.run, clock=engine.clock, actor=getpass.getuser(), reason=reason
+    )
+    say(f"{money(withdrawn)} messages were withdrawn.")
+
+
+@runs.command()
+@click.argument("run_id", type=int, metavar="RUN")
+@click.argument("path", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--full-phones", is_flag=True, help="Do not mask the numbers.")
+@with_engine
+def export(engine: Engine, run_id: int, path: Path, *, full_phones: bool) -> None:
+    """Write every row of RUN to PATH (.csv or .xlsx), with its state or its reason."""
+    _account(engine, run_id)
+    rows = exports.lines(engine.store, run_id, full_phones=full_phones)
+    say(f"{money(exports.write(path, rows))} rows written to {path}.")

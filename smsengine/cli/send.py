@@ -1,0 +1,222 @@
+"""``smsengine preview`` and ``smsengine send``."""
+
+from __future__ import annotations
+
+import click
+
+from smsengine.cli.options import Exit, a_period, a_reason, as_json, finish, with_engine, yes
+from smsengine.cli.output import say, say_json, watching
+from smsengine.cli.show import show_account, show_manifest, show_selection, show_texts
+from smsengine.config.job import LoadedJob
+from smsengine.errors import UsageError
+from smsengine.lifecycle import RunState
+from smsengine.period import Period
+from smsengine.planning.planner import Planned, Resend
+from smsengine.reports.accounts import account
+from smsengine.service import sender
+from smsengine.service.bootstrap import Engine
+from smsengine.service.preview import Preview, preview_job
+from smsengine.store.runs import Run
+from smsengine.text.numerals import money
+
+_SENDABLE = (RunState.PLANNED, RunState.RELEASED, RunState.SENDING)
+
+
+def due_period(engine: Engine, loaded: LoadedJob, period: Period | None) -> Period:
+    """The period that was asked for, or the one that is due today."""
+    rule = loaded.job.period
+    if period is None:
+        return Period.due(rule, engine.clock.now())
+    if period.unit is not rule.unit:
+        raise UsageError(f"{loaded.name} is about a {rule.unit}, and {period} is a {period.unit}.")
+    return period
+
+
+@click.command()
+@click.argument("job")
+@a_period
+@click.option("--limit", type=click.IntRange(min=1), help="At most so many messages.")
+@click.option("--only", multiple=True, metavar="SUBJECT", help="Only these subjects.")
+@as_json
+@with_engine
+def preview(
+    engine: Engine,
+    job: str,
+    period: Period | None,
+    limit: int | None,
+    only: tuple[str, ...],
+    *,
+    as_json: bool,
+) -> None:
+    """Show the texts of JOB with segments and cost; nothing is stored or sent."""
+    loaded = engine.job(job)
+    shown = preview_job(engine, loaded, due_period(engine, loaded, period), only=only)
+    if as_json:
+        for message in shown.messages(limit):
+            say_json(message.facts())
+    else:
+        _show_preview(shown, limit or 10)
+    if shown.skips:
+        say(f"{shown.skips.total()} skipped: {_listed(shown)}", style="yellow", stderr=True)
+
+
+def _show_preview(shown: Preview, limit: int) -> None:
+    for message in shown.messages(limit):
+        say(f"{message.subject}  {message.phone}  row {message.row_number}", style="bold")
+        say(f"  {message.text}")
+        say(
+            f"  {len(message.text)} characters, {message.segments} segment(s),"
+            f" {money(message.cost)} dong",
+            style="dim",
+        )
+
+
+def _listed(shown: Preview) -> str:
+    return ", ".join(f"{count} {reason}" for reason, count in shown.skips.most_common())
+
+
+@click.command()
+@click.argument("job")
+@a_period
+@click.option("--dry-run", is_flag=True, help="Plan and show everything, send nothing.")
+@click.option("--only", multiple=True, metavar="SUBJECT", help="Only these subjects.")
+@click.option(
+    "--resend",
+    type=click.Choice([choice.value for choice in Resend]),
+    help="Tell recipients again that were told before.",
+)
+@a_reason
+@yes
+@as_json
+@with_engine
+def send(
+    engine: Engine,
+    job: str,
+    period: Period | None,
+    only: tuple[str, ...],
+    resend: str | None,
+    reason: str,
+    *,
+    dry_run: bool,
+    yes: bool,
+    as_json: bool,
+) -> None:
+    """Plan JOB for a period, seal it, and send it.
+
+    Starting it again sends what is left, and what is new; never the same notice twice.
+    """
+    if resend and not reason:
+        raise UsageError("--resend needs --reason: why are people told again?")
+    if reason and not resend:
+        raise UsageError("--reason goes with --resend.")
+    loaded = engine.job(job)
+    request = sender.Request(
+        loaded=loaded,
+        period=due_period(engine, loaded, period),
+        only=only,
+        resend=Resend(resend) if resend else None,
+        reason=reason.strip(),
+    )
+    if dry_run:
+        finish(_rehearse(engine, request, as_json=as_json))
+        return
+    if resend and not yes:
+        _confirm(engine, request)
+    finish(_send(engine, request, as_json=as_json))
+
+
+def _rehearse(engine: Engine, request: sender.Request, *, as_json: bool) -> Exit:
+    with (
+        watching(quiet=as_json) as watch,
+        sender.dry_plan(engine, request, watch) as (scratch, planned),
+    ):
+        if as_json:
+            say_json(_planned_facts(planned) | {"dry_run": True})
+        elif planned.run is not None:
+            show_manifest(planned.run)
+            show_texts(scratch, planned.run.id)
+            say("Dry run: nothing was stored or sent.", style="bold")
+        show_selection(planned, as_json=as_json)
+    if planned.tripped:
+        return Exit.REFUSED
+    return Exit.LOOK if planned.selection.changed and not request.resend else Exit.DONE
+
+
+def _confirm(engine: Engine, request: sender.Request) -> None:
+    """Show what a re-send would do, and ask."""
+    with (
+        watching(quiet=False) as watch,
+        sender.dry_plan(engine, request, watch) as (scratch, planned),
+    ):
+        if planned.run is None:
+            return
+        show_manifest(planned.run)
+        show_texts(scratch, planned.run.id)
+        show_selection(planned, as_json=False)
+    click.confirm("Send these again?", abort=True, err=True)
+
+
+def _send(engine: Engine, request: sender.Request, *, as_json: bool) -> Exit:
+    done: list[Run] = []
+    with watching(quiet=as_json) as watch:
+        for run in sender.of_period(engine, request):
+            if run.state in _SENDABLE:
+                sender.send_run(engine, run, watch)
+                done.append(run)
+        planned = sender.plan(engine, request, watch)
+        if planned.run is not None:
+            if planned.run.state is RunState.PLANNED:
+                sender.send_run(engine, planned.run, watch)
+            done.append(planned.run)
+    held = [run for run in sender.of_period(engine, request) if run.state is RunState.HELD]
+    if as_json:
+        say_json(_sent_facts(engine, planned, done))
+    else:
+        _show_sent(engine, planned, done, held)
+    return _exit_code(engine, request, planned, done, held)
+
+
+def _show_sent(engine: Engine, planned: Planned, done: list[Run], held: list[Run]) -> None:
+    for run in done:
+        show_account(engine.store, run.id)
+    show_selection(planned, as_json=False)
+    for run in held:
+        say(f"Run {run.id} ({run.label}) is held: {run.held_because}", style="yellow")
+        say(f"  look: smsengine runs show {run.id}    release: smsengine runs approve {run.id}")
+
+
+def _exit_code(
+    engine: Engine, request: sender.Request, planned: Planned, done: list[Run], held: list[Run]
+) -> Exit:
+    if held:
+        return Exit.REFUSED
+    accounts = [account(engine.store, run.id) for run in done]
+    look = any(found is not None and (found.needs_a_look or found.breaks) for found in accounts)
+    changed = bool(planned.selection.changed) and request.resend is None
+    return Exit.LOOK if look or changed else Exit.DONE
+
+
+def _planned_facts(planned: Planned) -> dict[str, object]:
+    run = planned.run
+    selection = planned.selection
+    return {
+        "new": run is not None,
+        "rows_read": planned.rows_read,
+        "messages": run.messages if run else 0,
+        "skips": run.skips if run else 0,
+        "segments": run.segments if run else 0,
+        "cost": run.cost if run else 0,
+        "already_planned": planned.already_planned,
+        "changed_after_sent": len(selection.changed),
+        "still_open": selection.still_open,
+        "over_cap": selection.over_cap,
+        "tripped": list(planned.tripped),
+    }
+
+
+def _sent_facts(engine: Engine, planned: Planned, done: list[Run]) -> dict[str, object]:
+    accounts = [account(engine.store, run.id) for run in done]
+    return _planned_facts(planned) | {
+        "dry_run": False,
+        "runs": [found.facts() for found in accounts if found is not None],
+    }

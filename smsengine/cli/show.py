@@ -1,0 +1,126 @@
+"""Runs, texts and accounts as people read them."""
+
+from __future__ import annotations
+
+import json
+
+from smsengine.cli.output import say, table
+from smsengine.clock import VIETNAM
+from smsengine.lifecycle import MessageState
+from smsengine.phone import mask
+from smsengine.planning.planner import Planned
+from smsengine.reports.accounts import Account, account
+from smsengine.store import messages
+from smsengine.store.engine import Store
+from smsengine.store.runs import Run
+from smsengine.text.numerals import money
+
+_GOOD = (MessageState.ACCEPTED, MessageState.DELIVERED)
+_SHOWN_SUBJECTS = 5
+
+
+def show_manifest(run: Run) -> None:
+    """What was counted before anything is sent."""
+    facts = json.loads(run.manifest)
+    say(f"{run.label}: manifest {run.manifest_hash[:16]}", style="bold")
+    rows = [
+        ("rows of the extract", money(run.source_rows)),
+        ("further recipients", money(run.extra_recipients)),
+        ("messages", money(run.messages)),
+        ("skipped", money(run.skips)),
+        ("told before", money(run.already_planned)),
+        ("segments", money(run.segments)),
+        ("cost, dong", money(run.cost)),
+    ]
+    if facts["money_column"]:
+        rows.append((f"sum of {facts['money_column']}, dong", money(run.money)))
+        rows += [
+            (what, money(facts[key]))
+            for what, key in (("  lowest", "lowest"), ("  highest", "highest"))
+            if facts[key] is not None
+        ]
+    rows += [
+        (f"  skipped: {reason}", money(count)) for reason, count in facts["skip_reasons"].items()
+    ]
+    table(("what", "count"), rows, right="count")
+    if run.held_because:
+        say(f"Held: {run.held_because}", style="yellow")
+
+
+def show_texts(store: Store, run_id: int, limit: int = 3) -> None:
+    """The first texts of a run."""
+    with store.read() as connection:
+        for row in messages.sample(connection, run_id, limit):
+            say(f"{row['subject']}  {mask(row['address'])}", style="bold")
+            say(f"  {row['text']}")
+
+
+def show_account(store: Store, run_id: int) -> None:
+    """Where every row of a run is, and whether the sums tie."""
+    found = account(store, run_id)
+    if found is None:
+        return
+    run = found.run
+    say(f"Run {run.id}: {run.label}, {run.kind}, {run.state}", style="bold")
+    table(("rows", "count"), _account_rows(found), right="count")
+    _say_tie(found)
+
+
+def _account_rows(found: Account) -> list[tuple[str, str]]:
+    run = found.run
+    rows = [("rows of the extract", money(run.source_rows))]
+    if run.extra_recipients:
+        rows.append(("further recipients", money(run.extra_recipients)))
+    if run.already_planned:
+        rows.append(("told before", money(run.already_planned)))
+    rows.append(("messages", money(run.messages)))
+    rows += [(f"  {state}", money(found.states[state])) for state in sorted(found.states)]
+    rows.append(("skipped", money(run.skips)))
+    rows += [(f"  {reason}", money(count)) for reason, count in found.reasons.most_common()]
+    return rows
+
+
+def _say_tie(found: Account) -> None:
+    for sentence in found.breaks:
+        say(f"The account does not tie: {sentence}", style="bold red")
+    if not found.breaks:
+        run = found.run
+        recipients = run.source_rows + run.extra_recipients
+        say(
+            f"Ties: {money(recipients)} = {money(run.messages)} messages"
+            f" + {money(run.skips)} skipped + {money(run.already_planned)} told before;"
+            f" {money(run.segments)} segments, {money(run.cost)} dong.",
+            style="green",
+        )
+
+
+def show_selection(planned: Planned, *, as_json: bool) -> None:
+    """What a plan left out because of what the ledger knows."""
+    chosen = planned.selection
+    if as_json:
+        return
+    if planned.run is None:
+        say(f"Nothing new: {money(planned.rows_read)} rows read.")
+    if chosen.same:
+        say(f"{money(chosen.same)} recipients were told the same before.")
+    if chosen.changed and planned.run is not None and planned.run.kind == "correction":
+        return
+    if chosen.changed:
+        subjects = ", ".join(chosen.changed[:_SHOWN_SUBJECTS])
+        more = "" if len(chosen.changed) <= _SHOWN_SUBJECTS else ", ..."
+        say(
+            f"{money(len(chosen.changed))} figures changed after they were sent and were not sent"
+            f" again ({subjects}{more}); if they are corrections: --resend changed --reason TEXT.",
+            style="yellow",
+        )
+    for count, what in (
+        (chosen.still_open, "recipients were left out: their last message is not settled yet"),
+        (chosen.over_cap, "recipients were left out: they were told as often as the job allows"),
+    ):
+        if count:
+            say(f"{money(count)} {what}.", style="yellow")
+
+
+def local_time(value: object) -> str:
+    """An instant as Vietnam reads it; empty for none."""
+    return value.astimezone(VIETNAM).strftime("%Y-%m-%d %H:%M:%S") if value else ""  # type: ignore[attr-defined]

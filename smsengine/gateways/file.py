@@ -1,0 +1,105 @@
+"""A gateway that writes one JSON line per message: for files handed over, and for trials.
+
+A line is on disk before its message counts as accepted. Whether a message was taken can be read
+from the file, so nothing stays unknown after a crash.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from smsengine.config.yaml import Model
+from smsengine.gateways.base import Capabilities, Outbound, Outcome, OutcomeKind, Receipt
+
+
+class Options(Model):
+    """Keys of a gateway of kind ``file``."""
+
+    path: str = Field(
+        min_length=1, description="file that gets the lines; below the config's folder"
+    )
+
+
+class LineFile:
+    """A durable list of JSON lines that can be searched by reference."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.path = path
+        self._mend_torn_end()
+        # Unbuffered: a batch is one write, whole or not at all, also beside another process.
+        self._file = path.open("ab", buffering=0)
+
+    def _mend_torn_end(self) -> None:
+        """A process that died while writing leaves half a line; it never counted as accepted."""
+        with suppress(FileNotFoundError), self.path.open("rb+") as file:
+            content_end = file.seek(0, os.SEEK_END)
+            position = content_end
+            while position:
+                step = min(4096, position)
+                file.seek(position - step)
+                block = file.read(step)
+                cut = block.rfind(b"\n")
+                if cut >= 0:
+                    file.truncate(position - step + cut + 1)
+                    return
+                position -= step
+            file.truncate(0)
+
+    def append(self, lines: Sequence[dict[str, Any]]) -> None:
+        """Write lines and wait until they are on disk."""
+        self._file.write("".join(json.dumps(line) + "\n" for line in lines).encode("ascii"))
+        os.fsync(self._file.fileno())
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        with self.path.open(encoding="ascii") as file:
+            for line in file:
+                yield json.loads(line)
+
+    def close(self) -> None:
+        self._file.close()
+
+
+class FileGateway:
+    """Appends to a file."""
+
+    capabilities = Capabilities(max_batch=1000, can_query=True, has_receipts=False)
+
+    def __init__(self, options: Options, folder: Path) -> None:
+        self._lines = LineFile(folder / options.path)
+
+    def send(self, batch: Sequence[Outbound]) -> Sequence[Outcome]:
+        self._lines.append(
+            [
+                {
+                    "reference": message.reference,
+                    "to": message.address,
+                    "text": message.text,
+                    "segments": message.segments,
+                }
+                for message in batch
+            ]
+        )
+        return [_accepted(message.reference) for message in batch]
+
+    def query(self, references: Sequence[str]) -> Sequence[Outcome | None]:
+        wanted = set(references)
+        taken = {line["reference"] for line in self._lines if line["reference"] in wanted}
+        return [_accepted(name) if name in taken else None for name in references]
+
+    def receipts(self) -> Sequence[Receipt]:
+        return ()
+
+    def close(self) -> None:
+        self._lines.close()
+
+
+def _accepted(reference: str) -> Outcome:
+    return Outcome(kind=OutcomeKind.ACCEPTED, gateway_id=reference)

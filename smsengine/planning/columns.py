@@ -1,0 +1,136 @@
+"""From a cell of an extract to a value of the declared type; nothing is guessed.
+
+A reader takes what a source yielded and returns ``str`` (code, text) or ``int`` (đồng, count,
+percent), or raises RowError with the reason. An empty cell is ``None`` here; whether that is a
+fault is the caller's decision.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import date
+from decimal import Decimal
+from functools import partial
+
+from smsengine.config.job import ColumnType
+from smsengine.errors import NumberError, RowError
+from smsengine.lifecycle import SkipReason
+from smsengine.sources.base import Value
+from smsengine.text.numerals import Locale, parse_money
+from smsengine.text.plain import fold
+
+Reader = Callable[[Value], str | int | None]
+
+#: What programs write where a value is missing; never part of a name.
+_PLACEHOLDERS = frozenset(
+    {
+        "none",
+        "nan",
+        "null",
+        "nil",
+        "n/a",
+        "#n/a",
+        "#ref!",
+        "#value!",
+        "#name?",
+        "#div/0!",
+        "undefined",
+    }
+)
+_LONGEST_PLACEHOLDER = max(map(len, _PLACEHOLDERS))
+_SCIENTIFIC = re.compile(r"[+-]?\d+([.,]\d+)?[eE][+-]\d+")
+_FLOAT_TEXT = re.compile(r"\d+\.0+")
+_LONGEST_CODE = 100
+_LONGEST_TEXT = 500
+
+
+def reader(kind: ColumnType, locale: Locale) -> Reader:
+    """The reader for a column type; ``locale`` says how numbers are written in this source."""
+    readers: Mapping[ColumnType, Reader] = {
+        ColumnType.CODE: read_code,
+        ColumnType.TEXT: read_text,
+        ColumnType.MONEY: partial(_number, locale=locale),
+        ColumnType.COUNT: partial(_count, locale=locale, most=None),
+        ColumnType.PERCENT: partial(_count, locale=locale, most=100),
+    }
+    return readers[kind]
+
+
+def read_code(value: Value) -> str | None:
+    """A code is text from the first byte to the last; what a spreadsheet destroyed is refused."""
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise RowError(
+            f"The code came as the number {value}; a spreadsheet destroyed it, format the column as"
+            " text and export again.",
+            reason=SkipReason.DESTROYED_CODE,
+        )
+    code = value.strip()
+    if not (code.isascii() and code.isalnum()):
+        code = _unusual_code(code)
+    if len(code) > _LONGEST_CODE:
+        raise RowError(f"The code is longer than {_LONGEST_CODE} characters.")
+    return code or None
+
+
+def _unusual_code(code: str) -> str:
+    if _SCIENTIFIC.fullmatch(code) or _FLOAT_TEXT.fullmatch(code):
+        raise RowError(
+            f"The code {code!r} was destroyed by a spreadsheet; format the column as text and"
+            " export again.",
+            reason=SkipReason.DESTROYED_CODE,
+        )
+    return "" if code.lower() in _PLACEHOLDERS else fold(code).strip()
+
+
+def read_text(value: Value) -> str | None:
+    """Words, with their accents; folding happens when they are printed."""
+    if value is None:
+        return None
+    if isinstance(value, str):
+        text = value.strip()
+        if len(text) <= _LONGEST_PLACEHOLDER and text.lower() in _PLACEHOLDERS:
+            return None
+        if len(text) > _LONGEST_TEXT:
+            raise RowError(
+                f"The cell holds {len(text)} characters; at most {_LONGEST_TEXT} are read."
+            )
+        return text or None
+    if isinstance(value, bool | date):
+        raise RowError(f"The cell holds {value}, which is not text.")
+    if not isinstance(value, float) or value.is_integer():
+        return str(int(value))
+    raise RowError(f"The cell holds the number {value}, which is not text.")
+
+
+def _number(value: Value, *, locale: Locale) -> int | None:
+    """Whole đồng."""
+    if value is None:
+        return None
+    if isinstance(value, str):
+        if len(value) <= _LONGEST_PLACEHOLDER and value.strip().lower() in (_PLACEHOLDERS | {""}):
+            return None
+        return parse_money(value, locale)
+    return _whole(value)
+
+
+def _whole(value: Value) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+        raise NumberError(f"The cell holds {value!r}, which is not a number.")
+    exact = Decimal(value) if not isinstance(value, float) else Decimal(repr(value))
+    if not exact.is_finite() or exact != exact.to_integral_value():
+        raise NumberError(f"The cell holds {value}, which is not a whole number.")
+    if isinstance(value, float) and abs(exact) > 2**53:
+        raise NumberError(f"The cell holds {value}; a spreadsheet keeps 15 digits only.")
+    return int(exact)
+
+
+def _count(value: Value, *, locale: Locale, most: int | None) -> int | None:
+    if isinstance(value, str) and most == 100:
+        value = value.strip().removesuffix("%")
+    number = _number(value, locale=locale)
+    if number is not None and (number < 0 or (most is not None and number > most)):
+        raise NumberError(f"The cell holds {number}; expected 0 to {most if most else 'more'}.")
+    return number

@@ -1,0 +1,216 @@
+"""What is new, what is known, what contradicts what: drafts against the ledger.
+
+For a plan, a key that the ledger knows with the same text is already told; with another text it is
+refused, since a changed figure goes out only as a correction. For a re-send the question is turned
+round: only what was told before and fits the selection gets a new edition.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from smsengine.lifecycle import FAILED_STATES, MessageState, SkipReason
+from smsengine.planning.manifest import Tally
+from smsengine.planning.messages import Composed
+from smsengine.store import messages, runs, skips
+from smsengine.store.engine import Store
+from smsengine.store.messages import Draft, Known
+from smsengine.store.skips import SkippedRow
+
+_NOT_SETTLED = frozenset({MessageState.QUEUED, MessageState.SENDING, MessageState.UNKNOWN})
+
+
+@dataclass(kw_only=True)
+class Selection:
+    """What a plan or a re-send did not take, and why."""
+
+    same: int = 0
+    changed: list[str] = field(default_factory=list)
+    still_open: int = 0
+    over_cap: int = 0
+    not_told_before: int = 0
+    other: int = 0
+
+
+class Dedup:
+    """Compares drafts with what is known, and writes what is left into one run."""
+
+    def __init__(
+        self,
+        *,
+        ledger: Store,
+        outbox: Store,
+        run_id: int,
+        topic: str,
+        period: str,
+        resend: str | None,
+        resend_cap: int,
+        tally: Tally,
+    ) -> None:
+        self._store = ledger
+        self._run_id = run_id
+        self._resend = resend
+        self._cap = resend_cap
+        self._tally = tally
+        self._contradicted: set[str] = set()
+        self._place = 1
+        self.selection = Selection()
+        self.rows_read = 0
+        # In a dry run the outbox is a scratch database, whose run numbers mean nothing here.
+        self._own_run = run_id if outbox is ledger else 0
+        with ledger.read() as connection:
+            self._known_topic = runs.topic_is_known(
+                connection, topic, period, except_run=self._own_run
+            )
+
+    def choose(self, composed: Composed) -> Composed:
+        """Leave out what the ledger knows already, or what a re-send does not want."""
+        self.rows_read += composed.source_rows
+        if not self._known_topic:
+            return composed
+        with self._store.read() as connection:
+            known = messages.newest_known(
+                connection, [draft.dedup_key for draft in composed.drafts]
+            )
+        if self._resend is not None:
+            return self._chosen_again(composed, known)
+        return self._only_new(composed, known)
+
+    def _only_new(self, composed: Composed, known: Mapping[bytes, Known]) -> Composed:
+        drafts, skipped = [], list(composed.skips)
+        for draft in composed.drafts:
+            before = known.get(draft.dedup_key)
+            if before is None or before.run_id == self._own_run:
+                drafts.append(draft)
+            elif before.state is MessageState.CANCELLED:
+                drafts.append(_next_edition(draft, before))
+            else:
+                skipped += self._told_elsewhere(draft, before)
+        return _replaced(composed, drafts, skipped)
+
+    def _chosen_again(self, composed: Composed, known: Mapping[bytes, Known]) -> Composed:
+        drafts = []
+        for draft in composed.drafts:
+            before = known.get(draft.dedup_key)
+            if before is not None and self._is_wanted(draft, before):
+                drafts.append(_next_edition(draft, before))
+            elif before is None:
+                self.selection.not_told_before += 1
+        return _replaced(composed, drafts, [])
+
+    def _is_wanted(self, draft: Draft, before: Known) -> bool:
+        changed = before.text_hash != draft.text_hash
+        fits = {
+            "failed": before.state in FAILED_STATES,
+            "changed": changed,
+            "all": True,
+        }[self._resend or "all"]
+        if not fits:
+            self.selection.other += 1
+        elif before.state in _NOT_SETTLED:
+            self.selection.still_open += 1
+        elif before.revision >= self._cap:
+            self.selection.over_cap += 1
+        else:
+            return True
+        return False
+
+    def write(self, connection: Connection, composed: Composed, *, due_at: datetime) -> None:
+        """Write a chunk into the run and count it; one recipient has one message."""
+        drafts, skipped = composed.drafts, list(composed.skips)
+        written = messages.insert_drafts(
+            connection, drafts, run_id=self._run_id, first_place=self._place, due_at=due_at
+        )
+        self._place += len(drafts)
+        self._tally.read(composed)
+        self._tally.write(drafts)
+        if written != len(drafts):
+            skipped += self._left_out(connection, drafts)
+        skips.write(connection, self._run_id, skipped)
+        self._tally.skip(skipped)
+
+    def _left_out(self, connection: Connection, drafts: list[Draft]) -> list[SkippedRow]:
+        """Account for the drafts that were not written since their key was there already."""
+        known = messages.newest_known(connection, [draft.dedup_key for draft in drafts])
+        skipped = []
+        for draft in drafts:
+            first = known[draft.dedup_key]
+            if first.run_id == self._run_id and first.row_number == draft.row_number:
+                continue
+            self._tally.withdraw(draft.text_hash, draft.segments)
+            same = first.text_hash == draft.text_hash
+            if first.run_id != self._run_id:
+                skipped += self._told_elsewhere(draft, first)
+            elif same:
+                skipped.append(_twin(draft, first.row_number))
+            else:
+                self._contradicted.add(draft.subject)
+                skipped.append(_conflicting(draft.row_number, draft.subject))
+        return skipped
+
+    def _told_elsewhere(self, draft: Draft, first: Known) -> list[SkippedRow]:
+        """Another run has told this recipient, or is about to."""
+        if first.text_hash == draft.text_hash:
+            self.selection.same += 1
+            self._tally.already_planned += 1
+            return []
+        self.selection.changed.append(draft.subject)
+        return [_changed(draft, first)]
+
+    def finish(self, connection: Connection) -> None:
+        """Take out every message about a subject whose rows contradict each other."""
+        subjects = self._contradicted | messages.contradicting_subjects(connection, self._run_id)
+        if not subjects:
+            return
+        taken = messages.withdraw(connection, self._run_id, sorted(subjects))
+        for message in taken:
+            self._tally.withdraw(message.text_hash, message.segments)
+        skipped = [_conflicting(message.row_number, message.subject) for message in taken]
+        skips.write(connection, self._run_id, skipped)
+        self._tally.skip(skipped)
+
+
+def _next_edition(draft: Draft, before: Known) -> Draft:
+    return draft._replace(revision=before.revision + 1, replaces_id=before.id)
+
+
+def _changed(draft: Draft, before: Known) -> SkippedRow:
+    return SkippedRow(
+        draft.row_number,
+        draft.subject,
+        SkipReason.CHANGED_AFTER_SENT,
+        f"Run {before.run_id} has another text for this recipient; if it is a correction, use"
+        " --resend changed --reason.",
+    )
+
+
+def _twin(draft: Draft, first_row: int) -> SkippedRow:
+    return SkippedRow(
+        draft.row_number, draft.subject, SkipReason.DUPLICATE_ROW, f"The same as row {first_row}."
+    )
+
+
+def _conflicting(row_number: int, subject: str) -> SkippedRow:
+    return SkippedRow(
+        row_number,
+        subject,
+        SkipReason.CONFLICTING_ROWS,
+        "Several rows give this subject different figures; none is sent.",
+    )
+
+
+def _replaced(composed: Composed, drafts: list[Draft], skipped: list[SkippedRow]) -> Composed:
+    return Composed(
+        drafts=drafts,
+        skips=skipped,
+        subjects=composed.subjects,
+        source_rows=composed.source_rows,
+        extra_recipients=composed.extra_recipients,
+        money=composed.money,
+        lowest=composed.lowest,
+        highest=composed.highest,
+    )

@@ -1,0 +1,107 @@
+"""The sealed sum of a run: what was counted before anything was sent."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from dataclasses import dataclass, field
+
+from smsengine.lifecycle import SkipReason
+from smsengine.planning.messages import Composed, seal_of
+from smsengine.store.messages import Draft
+from smsengine.store.skips import SkippedRow
+
+#: Reasons that mean "nobody could be told".
+PHONE_REASONS = frozenset(
+    {
+        SkipReason.NO_PHONE,
+        SkipReason.BAD_PHONE,
+        SkipReason.LANDLINE,
+        SkipReason.SHORT_CODE,
+        SkipReason.FOREIGN_PHONE,
+        SkipReason.PHONE_REVIEW,
+    }
+)
+
+
+@dataclass(kw_only=True)
+class Tally:
+    """Adds up what is written into a run. Money is đồng."""
+
+    source_rows: int = 0
+    extra_recipients: int = 0
+    already_planned: int = 0
+    messages: int = 0
+    segments: int = 0
+    money: int = 0
+    lowest: int | None = None
+    highest: int | None = None
+    seal: int = 0
+    lengths: Counter[int] = field(default_factory=Counter)
+    reasons: Counter[SkipReason] = field(default_factory=Counter)
+
+    @property
+    def skips(self) -> int:
+        return self.reasons.total()
+
+    @property
+    def without_phone(self) -> int:
+        return sum(self.reasons[reason] for reason in PHONE_REASONS)
+
+    def read(self, composed: Composed) -> None:
+        """Count what a chunk of the extract held."""
+        self.source_rows += composed.source_rows
+        self.extra_recipients += composed.extra_recipients
+        self.money += composed.money
+        for value in (composed.lowest, composed.highest):
+            if value is not None:
+                self.lowest = value if self.lowest is None else min(self.lowest, value)
+                self.highest = value if self.highest is None else max(self.highest, value)
+
+    def write(self, drafts: list[Draft]) -> None:
+        """Count messages that were written."""
+        self.messages += len(drafts)
+        self.lengths.update(draft.segments for draft in drafts)
+        self.segments += sum(draft.segments for draft in drafts)
+        self.seal += seal_of([draft.text_hash for draft in drafts])
+
+    def skip(self, skips: list[SkippedRow]) -> None:
+        """Count rows that got no message."""
+        self.reasons.update(skip.reason for skip in skips)
+
+    def withdraw(self, text_hash: bytes, segments: int) -> None:
+        """Take back a message that was written."""
+        self.messages -= 1
+        self.segments -= segments
+        self.lengths[segments] -= 1
+        self.seal -= seal_of([text_hash])
+
+    def facts(self) -> dict[str, object]:
+        """The counts, as they stand in the manifest."""
+        return {
+            "source_rows": self.source_rows,
+            "extra_recipients": self.extra_recipients,
+            "already_planned": self.already_planned,
+            "messages": self.messages,
+            "skips": self.skips,
+            "skip_reasons": {reason.value: count for reason, count in sorted(self.reasons.items())},
+            "segments": self.segments,
+            "messages_by_segments": {
+                str(length): count for length, count in sorted(self.lengths.items()) if count
+            },
+            "money": self.money,
+            "lowest": self.lowest,
+            "highest": self.highest,
+            "texts": format(self.seal % 2**128, "032x"),
+        }
+
+
+def sealed(facts: dict[str, object]) -> tuple[str, str]:
+    """Write a manifest down and sign it.
+
+    Returns:
+        The canonical JSON text and its SHA-256, in hexadecimal.
+    """
+    text = json.dumps(facts, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return text, hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,235 @@
+"""From rows to drafts: figures are read, the text is rendered and proved, each phone gets one.
+
+Pure of any database and picklable, so that a second process can do it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from smsengine.config.job import Column, ColumnType
+from smsengine.errors import PhoneError, RowError
+from smsengine.lifecycle import SkipReason
+from smsengine.period import Period
+from smsengine.phone import Phone, PhoneBook
+from smsengine.planning.columns import reader
+from smsengine.planning.recipients import Contacts, cell_finder, phones_in
+from smsengine.planning.templates import MessageTemplate
+from smsengine.sources.base import Row
+from smsengine.store.messages import Draft
+from smsengine.store.skips import SkippedRow
+from smsengine.text.gsm import measure
+from smsengine.text.numerals import Locale, amounts_in
+
+_PREFIX_BYTES = 4
+_HASH_BYTES = 16
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """All that is needed to turn a row into messages; plain data."""
+
+    topic: str
+    period: Period
+    key: bytes
+    columns: Mapping[str, Column]
+    places: Mapping[str, int]
+    subject: str
+    phone_places: tuple[int, ...]
+    contacts: Contacts | None
+    numbers: Locale
+    template: str
+    template_name: str
+    extra_prefixes: Mapping[str, str]
+    forbidden: str
+    max_segments: int
+    money: str | None
+    only: frozenset[str] = frozenset()
+
+
+@dataclass(kw_only=True)
+class Composed:
+    """What a chunk of rows became. Money is the sum of the watched column, in đồng."""
+
+    drafts: list[Draft] = field(default_factory=list)
+    skips: list[SkippedRow] = field(default_factory=list)
+    subjects: list[str] = field(default_factory=list)
+    source_rows: int = 0
+    extra_recipients: int = 0
+    money: int = 0
+    lowest: int | None = None
+    highest: int | None = None
+
+
+class Hasher:
+    """The keyed hashes of one topic and period.
+
+    A dedup key starts with four bytes that all keys of the topic and period share, so that a
+    run's keys lie side by side in the unique index and writing them costs the same in a ledger of
+    two years as in an empty one.
+    """
+
+    def __init__(self, key: bytes, topic: str, period: str) -> None:
+        self._key = key
+        scope = f"{topic}\x1f{period}\x1f".encode()
+        self._prefix = hashlib.blake2b(scope, key=key, digest_size=_PREFIX_BYTES).digest()
+        self._scope = hashlib.blake2b(scope, key=key, digest_size=_HASH_BYTES)
+
+    def dedup_key(self, subject: str, address: str) -> bytes:
+        """Keyed hash(topic, period, subject, address); the revision stands beside it."""
+        scope = self._scope.copy()
+        scope.update(f"{subject}\x1f{address}".encode())
+        return self._prefix + scope.digest()
+
+    def text_hash(self, dedup_key: bytes, text: str) -> bytes:
+        """Keyed hash(recipient, text): tells a changed text, and proves a sealed one."""
+        return hashlib.blake2b(
+            dedup_key + text.encode(), key=self._key, digest_size=_HASH_BYTES
+        ).digest()
+
+
+class Composer:
+    """Turns rows into drafts and skips."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        """Compile the recipe.
+
+        Raises:
+            ConfigError: the template is wrong or uses a name that the job lacks.
+        """
+        self._recipe = recipe
+        self._template = MessageTemplate(recipe.template, recipe.template_name, recipe.period)
+        self._template.require([*recipe.columns, "period"])
+        self._hasher = Hasher(recipe.key, recipe.topic, str(recipe.period))
+        self._book = PhoneBook(recipe.extra_prefixes)
+        self._find_cells = cell_finder(recipe.phone_places, recipe.contacts)
+        self._readers = [
+            (name, recipe.places[name], reader(column.type, recipe.numbers), column.optional)
+            for name, column in recipe.columns.items()
+        ]
+        self._subject_place = recipe.places[recipe.subject]
+        self._last_place = max([*recipe.places.values(), *recipe.phone_places])
+        self._subject_reader = reader(ColumnType.CODE, recipe.numbers)
+        self._amounts = [
+            name
+            for name, column in recipe.columns.items()
+            if column.type in (ColumnType.MONEY, ColumnType.COUNT, ColumnType.PERCENT)
+            and name in self._template.variables
+        ]
+
+    def compose(self, rows: Sequence[Row]) -> Composed:
+        """Turn a chunk of rows into messages and skips; every row is in the result."""
+        result = Composed()
+        for row in rows:
+            self._row(row, result)
+        return result
+
+    def _row(self, row: Row, result: Composed) -> None:
+        subject = ""
+        try:
+            subject = self._subject(row)
+            if self._recipe.only and subject not in self._recipe.only:
+                return
+            result.subjects.append(subject)
+            if row.fault:
+                raise RowError(row.fault, reason=SkipReason.UNUSABLE_ROW)
+            values = self._values(row)
+            text, segments = self._text(values)
+        except RowError as error:
+            if not self._recipe.only or subject in self._recipe.only:
+                result.source_rows += 1
+                result.skips.append(SkippedRow(row.number, subject, error.reason, str(error)))
+            return
+        result.source_rows += 1
+        self._count_money(values, result)
+        phones = phones_in(self._find_cells(row.values, subject), self._book)
+        result.extra_recipients += len(phones) - 1
+        for phone in phones:
+            if isinstance(phone, PhoneError):
+                result.skips.append(SkippedRow(row.number, subject, phone.reason, str(phone)))
+            else:
+                result.drafts.append(self._draft(row.number, subject, phone, text, segments))
+
+    def _subject(self, row: Row) -> str:
+        if row.fault and len(row.values) <= self._last_place:
+            raise RowError(row.fault, reason=SkipReason.UNUSABLE_ROW)
+        value = self._subject_reader(row.values[self._subject_place])
+        if value is None:
+            raise RowError("The subject's code is empty.", reason=SkipReason.NO_SUBJECT)
+        return str(value)
+
+    def _values(self, row: Row) -> dict[str, object]:
+        values: dict[str, object] = {"period": self._recipe.period}
+        cells = row.values
+        for name, place, read, optional in self._readers:
+            try:
+                value = read(cells[place])
+            except RowError as error:
+                raise RowError(f"{name}: {error}", reason=error.reason) from error
+            if value is None and not optional:
+                raise RowError(f"{name}: the cell is empty.", reason=SkipReason.EMPTY_VALUE)
+            values[name] = value
+        return values
+
+    def _text(self, values: Mapping[str, object]) -> tuple[str, int]:
+        text = self._template.render(values)
+        self._prove(text, values)
+        segments = measure(text).segments
+        if segments > self._recipe.max_segments:
+            raise RowError(
+                f"The text has {len(text)} characters, {segments} segments; the job allows"
+                f" {self._recipe.max_segments}.",
+                reason=SkipReason.TOO_LONG,
+            )
+        return text, segments
+
+    def _prove(self, text: str, values: Mapping[str, object]) -> None:
+        """Read the figures back out of the text, and look for what must never be sent."""
+        if "{{" in text or "None" in text.split() or not text:
+            raise RowError("The text is empty or holds an unfilled place.")
+        for char in self._recipe.forbidden:
+            if char in text:
+                raise RowError(
+                    f"The text holds {char!r}, which the gateway refuses.",
+                    reason=SkipReason.UNSENDABLE_TEXT,
+                )
+        printed = amounts_in(text)
+        for name in self._amounts:
+            value = values[name]
+            if value is None:
+                continue
+            if value not in printed:
+                raise RowError(f"{name}: the figure {value} cannot be read back from the text.")
+            printed.remove(value)
+
+    def _count_money(self, values: Mapping[str, object], result: Composed) -> None:
+        amount = values.get(self._recipe.money or "")
+        if isinstance(amount, int):
+            result.money += amount
+            result.lowest = amount if result.lowest is None else min(result.lowest, amount)
+            result.highest = amount if result.highest is None else max(result.highest, amount)
+
+    def _draft(
+        self, row_number: int, subject: str, phone: Phone, text: str, segments: int
+    ) -> Draft:
+        key = self._hasher.dedup_key(subject, phone.e164)
+        text_hash = self._hasher.text_hash(key, text)
+        return Draft(
+            row_number,
+            key,
+            1,
+            None,
+            subject,
+            phone.e164,
+            phone.network,
+            text,
+            text_hash,
+            segments,
+        )
+
+
+def seal_of(text_hashes: Sequence[bytes]) -> int:
+    """The seal of a set of messages: the sum of their keyed hashes, whatever their order."""
+    return sum(int.from_bytes(value, "big") for value in text_hashes)

@@ -1,0 +1,302 @@
+"""Planning: an extract becomes a sealed run, or nothing at all.
+
+A run in state ``planning`` belongs to one planner and is invisible to every lane. Chunks are
+written in short transactions; if the planner dies, the next one proves that it is gone, throws the
+unsealed run away and starts again, so a run is never half there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+
+from smsengine.clock import Clock
+from smsengine.config.job import Guards
+from smsengine.errors import RefusedError
+from smsengine.identity import is_surely_gone
+from smsengine.lifecycle import RunKind, RunState, SkipReason
+from smsengine.planning.dedup import Dedup, Selection
+from smsengine.planning.guards import Before, Totals, trip
+from smsengine.planning.manifest import Tally, sealed
+from smsengine.planning.messages import Composed, Recipe
+from smsengine.planning.parallel import compose_all
+from smsengine.sources.base import Row
+from smsengine.store import runs
+from smsengine.store.engine import Store
+from smsengine.store.runs import Run
+from smsengine.store.skips import SkippedRow
+
+_HOLD = timedelta(seconds=60)
+
+
+class Resend(StrEnum):
+    """Which recipients of a period are told again on purpose."""
+
+    FAILED = "failed"
+    CHANGED = "changed"
+    ALL = "all"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """What to plan. ``price`` is đồng for one segment; hashes are SHA-256 of the files."""
+
+    job: str
+    owner: str
+    gateway: str
+    priority: int
+    price: int
+    guards: Guards
+    needs_approval: bool
+    recipe: Recipe
+    source_name: str
+    rows: Iterable[Row]
+    job_hash: str
+    template_hash: str
+    without_figures: Callable[[set[str]], Iterable[str]] | None = None
+    resend: Resend | None = None
+    reason: str = ""
+    resend_cap: int = 3
+    processes: int = 2
+
+    @property
+    def period(self) -> str:
+        return str(self.recipe.period)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Planned:
+    """What came of it. ``run`` is None when there was nothing new."""
+
+    run: Run | None
+    rows_read: int
+    already_planned: int
+    tripped: tuple[str, ...] = ()
+    selection: Selection = field(default_factory=Selection)
+
+
+class Planner:
+    """Plans runs into an outbox.
+
+    ``ledger`` is asked what is known already; ``outbox`` is written. They are the same database,
+    except for a dry run, which writes into a scratch one and is otherwise the same code.
+    """
+
+    def __init__(
+        self,
+        *,
+        ledger: Store,
+        outbox: Store,
+        clock: Clock,
+        identity: str,
+        progress: Callable[[int], None] = lambda _rows: None,
+    ) -> None:
+        self._ledger = ledger
+        self._outbox = outbox
+        self._clock = clock
+        self._identity = identity
+        self._progress = progress
+
+    def plan(self, order: Order) -> Planned:
+        """Plan one job for one period.
+
+        Raises:
+            RefusedError: another process is planning it.
+            SourceError: the extract broke off; nothing is left behind.
+        """
+        run_id, kind = self._begin(order)
+        try:
+            return self._fill(order, run_id, kind)
+        except BaseException:
+            with self._outbox.write() as connection:
+                runs.discard(connection, run_id)
+            raise
+
+    def _begin(self, order: Order) -> tuple[int, RunKind]:
+        self._clear_dead(order)
+        now = self._clock.now()
+        with self._ledger.read() as connection:
+            earlier = runs.of_period(connection, order.job, order.period)
+            revision = runs.next_revision(connection, order.job, order.period)
+        kind = _kind(order, earlier)
+        values = {
+            "job": order.job,
+            "topic": order.recipe.topic,
+            "owner": order.owner,
+            "period": order.period,
+            "revision": revision,
+            "kind": kind,
+            "reason": order.reason,
+            "gateway": order.gateway,
+            "priority": order.priority,
+            "planner": self._identity,
+            "planner_until": now + _HOLD,
+            "created_at": now,
+        }
+        with self._outbox.write() as connection:
+            run_id = runs.insert_planning(connection, values)
+        if run_id is None:
+            raise RefusedError(f"{order.job} {order.period} is being planned by another process.")
+        return run_id, kind
+
+    def _clear_dead(self, order: Order) -> None:
+        """Throw away what a dead planner left of this period."""
+        now = self._clock.now()
+        with self._outbox.read() as connection:
+            unsealed = [
+                run
+                for run in runs.of_period(connection, order.job, order.period)
+                if run.state is RunState.PLANNING
+            ]
+        for run in unsealed:
+            lapsed = run.planner_until is None or run.planner_until < now
+            if not lapsed and not is_surely_gone(run.planner or ""):
+                raise RefusedError(
+                    f"{run.label} is being planned by process {run.planner}; wait for it, or stop"
+                    " it and try again."
+                )
+            with self._outbox.write() as connection:
+                runs.discard(connection, run.id)
+
+    def _fill(self, order: Order, run_id: int, kind: RunKind) -> Planned:
+        tally = Tally()
+        writer = Dedup(
+            ledger=self._ledger,
+            outbox=self._outbox,
+            run_id=run_id,
+            topic=order.recipe.topic,
+            period=order.period,
+            resend=order.resend,
+            resend_cap=order.resend_cap,
+            tally=tally,
+        )
+        told: set[str] = set()
+        for composed in compose_all(order.recipe, order.rows, processes=order.processes):
+            if order.without_figures is not None:
+                told.update(composed.subjects)
+            self._write(composed, run_id, writer)
+            self._progress(composed.source_rows)
+        if order.without_figures is not None and not order.recipe.only and order.resend is None:
+            self._write(_silent(order.without_figures(told)), run_id, writer)
+        with self._outbox.write() as connection:
+            writer.finish(connection)
+        return self._seal(order, run_id, kind, tally, writer)
+
+    def _write(self, composed: Composed, run_id: int, writer: Dedup) -> None:
+        """One chunk, one transaction; refused when this planner was taken for dead."""
+        until = self._clock.now() + _HOLD
+        chosen = writer.choose(composed)
+        with self._outbox.write() as connection:
+            if not runs.renew_planner(connection, run_id, self._identity, until):
+                raise RefusedError("Another process took over this planning; nothing was lost.")
+            writer.write(connection, chosen, due_at=until - _HOLD)
+
+    def _seal(
+        self, order: Order, run_id: int, kind: RunKind, tally: Tally, writer: Dedup
+    ) -> Planned:
+        rows_read = writer.rows_read
+        if order.resend is not None:
+            tally.source_rows, tally.extra_recipients, tally.already_planned = tally.messages, 0, 0
+        if tally.messages == 0 and kind is not RunKind.REGULAR:
+            with self._outbox.write() as connection:
+                runs.discard(connection, run_id)
+            return Planned(
+                run=None,
+                rows_read=rows_read,
+                already_planned=writer.selection.same,
+                selection=writer.selection,
+            )
+        tripped = self._trip(order, kind, tally)
+        run = self._store_seal(order, run_id, kind, tally, tripped)
+        return Planned(
+            run=run,
+            rows_read=rows_read,
+            already_planned=tally.already_planned,
+            tripped=tuple(tripped),
+            selection=writer.selection,
+        )
+
+    def _trip(self, order: Order, kind: RunKind, tally: Tally) -> list[str]:
+        previous = str(order.recipe.period.previous)
+        with self._ledger.read() as connection:
+            before = runs.sealed_totals(connection, order.job, previous)
+        totals = Totals(
+            rows=tally.source_rows,
+            money=tally.money,
+            without_phone=tally.without_phone,
+            skipped=tally.skips,
+            messages=tally.messages,
+            cost=tally.segments * order.price,
+        )
+        return trip(
+            order.guards,
+            totals,
+            Before(period=previous, rows=before[0], money=before[1]) if before else None,
+            whole=kind is RunKind.REGULAR and not order.recipe.only,
+        )
+
+    def _store_seal(
+        self, order: Order, run_id: int, kind: RunKind, tally: Tally, tripped: list[str]
+    ) -> Run:
+        held = [*tripped, *(["Approval is required."] if order.needs_approval else [])]
+        facts = {
+            **tally.facts(),
+            "job": order.job,
+            "topic": order.recipe.topic,
+            "owner": order.owner,
+            "period": order.period,
+            "kind": kind.value,
+            "reason": order.reason,
+            "gateway": order.gateway,
+            "price_per_segment": order.price,
+            "cost": tally.segments * order.price,
+            "money_column": order.guards.money,
+            "source": order.source_name,
+            "job_hash": order.job_hash,
+            "template_hash": order.template_hash,
+            "tripped": tripped,
+        }
+        text, digest = sealed(facts)
+        now = self._clock.now()
+        values = {
+            "state": RunState.HELD if held else RunState.PLANNED,
+            "held_because": " ".join(held),
+            "manifest": text,
+            "manifest_hash": digest,
+            "sealed_at": now,
+            "source_rows": tally.source_rows,
+            "extra_recipients": tally.extra_recipients,
+            "messages": tally.messages,
+            "skips": tally.skips,
+            "already_planned": tally.already_planned,
+            "segments": tally.segments,
+            "money": tally.money,
+            "cost": tally.segments * order.price,
+        }
+        with self._outbox.write() as connection:
+            if not runs.seal(connection, run_id, self._identity, values):
+                raise RefusedError("Another process took over this planning; nothing was lost.")
+            runs.note(
+                connection, run_id, at=now, actor=self._identity, what="sealed", detail=digest[:16]
+            )
+            run = runs.get(connection, run_id)
+        assert run is not None
+        return run
+
+
+def _kind(order: Order, earlier: Iterable[Run]) -> RunKind:
+    if order.resend is not None:
+        return RunKind.CORRECTION if order.resend is Resend.CHANGED else RunKind.RESEND
+    void = {RunState.CANCELLED, RunState.MISSED}
+    return RunKind.REGULAR if all(run.state in void for run in earlier) else RunKind.SUPPLEMENT
+
+
+def _silent(subjects: Iterable[str]) -> Composed:
+    """Recipients that are on file but about whom the extract says nothing."""
+    skipped = [
+        SkippedRow(0, subject, SkipReason.NO_FIGURES, "The extract has no figures for it.")
+        for subject in subjects
+    ]
+    return Composed(skips=skipped, extra_recipients=len(skipped))

@@ -1,0 +1,72 @@
+"""From sealed to sendable: the seal is checked, a person's decision is written down."""
+
+from __future__ import annotations
+
+import json
+
+from smsengine.clock import Clock
+from smsengine.errors import RefusedError, StoreError
+from smsengine.lifecycle import RunState
+from smsengine.planning.messages import Hasher, seal_of
+from smsengine.store import messages, runs
+from smsengine.store.engine import Store
+from smsengine.store.runs import Run
+
+
+def check_seal(store: Store, run: Run, key: bytes) -> None:
+    """Prove that the messages of a run are those of its manifest.
+
+    Raises:
+        StoreError: a text, a recipient or a message was changed since.
+    """
+    hasher = Hasher(key, run.topic, run.period)
+    seal = count = 0
+    with store.read() as connection:
+        for dedup_key, text, text_hash in messages.sealed_texts(connection, run.id):
+            if hasher.text_hash(dedup_key, text) != text_hash:
+                raise StoreError(f"A text of run {run.id} ({run.label}) is not the sealed one.")
+            seal += seal_of([text_hash])
+            count += 1
+    manifest = json.loads(run.manifest)
+    if count != run.messages or format(seal % 2**128, "032x") != manifest["texts"]:
+        raise StoreError(
+            f"The messages of run {run.id} ({run.label}) are not those of its manifest."
+        )
+
+
+def release(store: Store, run: Run, *, key: bytes, clock: Clock, actor: str) -> Run:
+    """Let a planned or held run be sent.
+
+    Raises:
+        RefusedError: it is in no state to be released.
+        StoreError: its seal is broken.
+    """
+    if run.state not in (RunState.PLANNED, RunState.HELD):
+        raise RefusedError(f"Run {run.id} ({run.label}) is {run.state}; it cannot be released.")
+    check_seal(store, run, key)
+    now = clock.now()
+    with store.write() as connection:
+        runs.move(connection, run.id, RunState.RELEASED, released_upto=2**31 - 1)
+        what = "approved" if run.state is RunState.HELD else "released"
+        runs.note(connection, run.id, at=now, actor=actor, what=what, detail=run.held_because)
+        after = runs.get(connection, run.id)
+    if after is None:
+        raise StoreError(f"Run {run.id} disappeared.")
+    return after
+
+
+def cancel(store: Store, run: Run, *, clock: Clock, actor: str, reason: str) -> int:
+    """Withdraw what a run has not handed over yet.
+
+    Returns:
+        How many messages were withdrawn.
+
+    Raises:
+        LifecycleError: the run has ended already.
+    """
+    now = clock.now()
+    with store.write() as connection:
+        runs.move(connection, run.id, RunState.CANCELLED, finished_at=now)
+        withdrawn = messages.cancel_queued(connection, run.id, now=now)
+        runs.note(connection, run.id, at=now, actor=actor, what="cancelled", detail=reason)
+    return withdrawn

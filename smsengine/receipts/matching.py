@@ -1,0 +1,46 @@
+"""Receipts meet their messages. Delivered wins; a final word is never undone by a lesser one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from smsengine.gateways.base import Receipt, ReceiptStatus
+from smsengine.lifecycle import MessageState
+from smsengine.store import receipts as stored
+from smsengine.store.engine import Store
+
+_MEANS = {
+    ReceiptStatus.DELIVERED: MessageState.DELIVERED,
+    ReceiptStatus.UNDELIVERED: MessageState.UNDELIVERED,
+}
+
+
+def store_receipts(store: Store, gateway: str, received: Sequence[Receipt], now: datetime) -> int:
+    """Keep every receipt, and move the messages that they speak of.
+
+    A receipt that matches no message is kept all the same: it may have come before the answer was
+    settled, and is matched again with the next ones.
+
+    Returns:
+        How many messages moved.
+    """
+    with store.write() as connection:
+        stored.keep(
+            connection,
+            [
+                {
+                    "gateway": gateway,
+                    "gateway_id": receipt.gateway_id,
+                    "status": receipt.status,
+                    "code": receipt.code,
+                    "received_at": now,
+                }
+                for receipt in received
+            ],
+        )
+        moved = 0
+        for status, state in _MEANS.items():
+            moved += stored.apply(connection, gateway, status=status, state=state, now=now)
+        stored.match(connection, gateway)
+    return moved

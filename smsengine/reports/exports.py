@@ -1,0 +1,104 @@
+"""Every row of a run as a table, for a spreadsheet or another program."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+from smsengine.clock import VIETNAM
+from smsengine.errors import UsageError
+from smsengine.phone import mask
+from smsengine.store import messages, skips
+from smsengine.store.engine import Store
+
+HEADER = (
+    "row",
+    "subject",
+    "phone",
+    "state",
+    "code",
+    "detail",
+    "settled_at",
+    "segments",
+    "text",
+)
+_Line = tuple[str, ...]
+
+
+def lines(store: Store, run_id: int, *, full_phones: bool) -> Iterator[_Line]:
+    """Messages first, then skipped rows; times in Vietnam, numbers masked unless asked for."""
+    with store.read() as connection:
+        for row in messages.stream(connection, run_id):
+            settled = row["settled_at"]
+            yield (
+                str(row["row_number"]),
+                row["subject"],
+                row["address"] if full_phones else mask(row["address"]),
+                row["state"],
+                row["code"] or "",
+                row["detail"] or "",
+                settled.astimezone(VIETNAM).strftime("%Y-%m-%d %H:%M:%S") if settled else "",
+                str(row["segments"]),
+                row["text"],
+            )
+        for row in skips.stream(connection, run_id):
+            yield (
+                str(row["row_number"]),
+                row["subject"],
+                "",
+                "skipped",
+                row["reason"],
+                row["detail"],
+                "",
+                "",
+                "",
+            )
+
+
+def write(path: Path, rows: Iterable[_Line]) -> int:
+    """Write a table as .csv or .xlsx, by the name's ending.
+
+    Returns:
+        How many lines were written.
+
+    Raises:
+        UsageError: another ending, or the file cannot be written.
+    """
+    writers: dict[str, Callable[[Path, Iterable[_Line]], int]] = {
+        ".csv": _write_csv,
+        ".xlsx": _write_xlsx,
+    }
+    writer = writers.get(path.suffix.lower())
+    if writer is None:
+        raise UsageError(f"{path}: name a file that ends in .csv or .xlsx.")
+    try:
+        return writer(path, rows)
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be written ({error.strerror}).") from error
+
+
+def _write_csv(path: Path, rows: Iterable[_Line]) -> int:
+    written = 0
+    with path.open("w", encoding="utf-8-sig", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(HEADER)
+        for written, row in enumerate(rows, start=1):  # noqa: B007 - the last number is the sum
+            table.writerow(row)
+    return written
+
+
+def _write_xlsx(path: Path, rows: Iterable[_Line]) -> int:
+    import xlsxwriter
+
+    count = 0
+    with path.open("wb") as file:
+        book = xlsxwriter.Workbook(file, {"constant_memory": True, "strings_to_formulas": False})
+        sheet = book.add_worksheet("run")
+        for column, name in enumerate(HEADER):
+            sheet.write_string(0, column, name)
+        for count, row in enumerate(rows, start=1):
+            for column, value in enumerate(row):
+                sheet.write_string(count, column, value)
+        book.close()
+    return count

@@ -1,0 +1,196 @@
+"""Puts the pieces together: the only place that knows every class."""
+
+from __future__ import annotations
+
+import random
+import secrets
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+
+from sqlalchemy import make_url
+
+from smsengine.clock import VIETNAM, Clock, SystemClock
+from smsengine.config import secret
+from smsengine.config.job import LoadedJob, load_job
+from smsengine.config.settings import GatewaySettings, load_settings
+from smsengine.config.yaml import build
+from smsengine.errors import ConfigError, StoreError, UsageError
+from smsengine.gateways import file, simulated
+from smsengine.gateways.base import Gateway
+from smsengine.identity import own_identity
+from smsengine.planning.planner import Planner
+from smsengine.sending.dispatcher import Dispatcher
+from smsengine.store import installation, schema
+from smsengine.store.engine import Store
+from smsengine.workdays import Workdays
+
+GATEWAY_KINDS = ("file", "simulated")
+
+
+class Engine:
+    """One installation: its configuration, and everything built from it."""
+
+    def __init__(self, config: Path, *, clock: Clock | None = None) -> None:
+        """Read the configuration; nothing is opened yet.
+
+        Raises:
+            ConfigError: one line for each thing that is wrong.
+        """
+        self.config = config
+        self.settings, self._document = load_settings(config)
+        self.folder = config.resolve().parent
+        self.clock = clock or SystemClock()
+        self.identity = own_identity()
+
+    # -- the ledger ------------------------------------------------------------------------------
+
+    @cached_property
+    def store(self) -> Store:
+        """The ledger, of the right version and with the right key.
+
+        A SQLite ledger that does not exist yet is made; every other change is asked for by hand.
+        """
+        store = Store(self.settings.database)
+        if self._is_new_file():
+            self.prepare(store)
+        schema.require_current(store)
+        with store.write() as connection:
+            installation.adopt(connection, self.key, self.clock.now())
+        return store
+
+    def prepare(self, store: Store) -> str | None:
+        """Bring a ledger to this program's schema; returns the version that it had before."""
+        before = schema.upgrade(store)
+        with store.write() as connection:
+            known = installation.remembered(connection)
+            if known is None:
+                self._make_key_file()
+            installation.adopt(connection, self.key, self.clock.now())
+        return before
+
+    def _is_new_file(self) -> bool:
+        url = make_url(self.settings.database)
+        if not url.drivername.startswith("sqlite") or not url.database:
+            return False
+        path = Path(url.database)
+        return not path.exists() or path.stat().st_size == 0
+
+    def _make_key_file(self) -> None:
+        """A new ledger gets a new key, where the key is a file that is not there yet."""
+        kind, _, name = self.settings.dedup_key.partition(":")
+        path = self.folder / name
+        if kind == "file" and not path.exists():
+            path.touch(mode=0o600)
+            path.write_text(secrets.token_hex(32) + "\n", encoding="ascii")
+
+    @cached_property
+    def key(self) -> bytes:
+        """The secret of the keyed hashes."""
+        try:
+            value = secret.resolve(self.settings.dedup_key, self.folder).reveal()
+        except ValueError as error:
+            raise StoreError(f"{self.config}: dedup_key: {error}") from error
+        if len(value) < 32:
+            raise StoreError(f"{self.config}: dedup_key: has fewer than 32 characters.")
+        return value.encode()[:64]
+
+    # -- jobs ------------------------------------------------------------------------------------
+
+    def job_paths(self) -> list[Path]:
+        """Every job file, the Centre's first."""
+        folder = self.settings.jobs
+        if not folder.is_dir():
+            raise ConfigError(f"{self.config}: jobs: the folder {folder} does not exist.")
+        return sorted(folder.glob("*.yaml")) + sorted(folder.glob("provinces/*/*.yaml"))
+
+    def load_job(self, path: Path) -> LoadedJob:
+        """Read one job file, and make sure that its gateway exists.
+
+        Raises:
+            ConfigError: one line for each thing that is wrong.
+        """
+        settings = self.settings
+        loaded, document = load_job(
+            path, jobs=settings.jobs, templates=settings.templates, data=settings.data
+        )
+        if loaded.job.gateway not in settings.gateways:
+            known = ", ".join(settings.gateways)
+            raise document.error(
+                ("gateway",), f"is {loaded.job.gateway!r}; {self.config} has: {known}."
+            )
+        return loaded
+
+    def job(self, name: str) -> LoadedJob:
+        """A job by its name, e.g. ``c12-statement`` or ``01-hanoi/dossier``.
+
+        Raises:
+            UsageError: there is no such job; the sentence lists those there are.
+        """
+        names = {self.job_name(path): path for path in self.job_paths()}
+        if name not in names:
+            raise UsageError(f"There is no job {name!r}; there are: {', '.join(names) or 'none'}.")
+        return self.load_job(names[name])
+
+    def job_name(self, path: Path) -> str:
+        """The name of a job file."""
+        inside = path.relative_to(self.settings.jobs).with_suffix("").as_posix()
+        return inside.removeprefix("provinces/")
+
+    @cached_property
+    def workdays(self) -> Workdays:
+        """The calendar of working days."""
+        return Workdays(self.settings.holidays)
+
+    # -- stations --------------------------------------------------------------------------------
+
+    def gateway_settings(self, name: str) -> GatewaySettings:
+        """What the configuration says of a gateway."""
+        return self.settings.gateways[name]
+
+    def price_today(self, gateway: str) -> int:
+        """đồng for one segment through a gateway, today in Vietnam."""
+        today = self.clock.now().astimezone(VIETNAM).date()
+        return self.gateway_settings(gateway).price_on(today)
+
+    def gateway(self, name: str) -> Gateway:
+        """Open a gateway.
+
+        Raises:
+            ConfigError: its kind is not known or its options are wrong.
+        """
+        settings = self.gateway_settings(name)
+        at = ("gateways", name)
+        if settings.kind == "file":
+            options = build(file.Options, self._document, data=settings.options, at=at)
+            return file.FileGateway(options, self.folder)
+        if settings.kind == "simulated":
+            played = build(simulated.Options, self._document, data=settings.options, at=at)
+            return simulated.SimulatedGateway(played, self.folder, self.clock)
+        known = ", ".join(GATEWAY_KINDS)
+        raise self._document.error((*at, "kind"), f"is {settings.kind!r}; there are: {known}.")
+
+    def planner(self, outbox: Store, progress: Callable[[int], None]) -> Planner:
+        """A planner that compares with the ledger and writes into ``outbox``."""
+        return Planner(
+            ledger=self.store,
+            outbox=outbox,
+            clock=self.clock,
+            identity=self.identity,
+            progress=progress,
+        )
+
+    def dispatcher(
+        self, gateway: Gateway, name: str, progress: Callable[[int], None]
+    ) -> Dispatcher:
+        """A dispatcher for one gateway."""
+        return Dispatcher(
+            store=self.store,
+            gateway=gateway,
+            gateway_name=name,
+            clock=self.clock,
+            worker=self.identity,
+            batch=self.gateway_settings(name).batch,
+            chance=random.Random(),  # noqa: S311 - jitter, no secret
+            progress=progress,
+        )

@@ -1,0 +1,77 @@
+"""What is wrong with a job, before it matters: said in sentences, with three sample texts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from smsengine.config.job import FileSource, LoadedJob
+from smsengine.errors import SmsEngineError
+from smsengine.period import Period
+from smsengine.service.bootstrap import Engine
+from smsengine.service.extracts import Extracts
+from smsengine.service.preview import Preview, Previewed, preview_job
+
+_ROWS_LOOKED_AT = 1_000
+
+
+@dataclass(kw_only=True)
+class Checked:
+    """The findings about one job. ``samples`` are a first, a longest and a shortest text."""
+
+    name: str
+    title: str = ""
+    period: Period | None = None
+    faults: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    samples: list[Previewed] = field(default_factory=list)
+    messages: int = 0
+    skipped: int = 0
+
+
+def check_job(engine: Engine, path: Path, period: Period | None = None) -> Checked:
+    """Look at everything that a job names, and render some of its texts.
+
+    Without a period the one that is due is taken, or the newest one that has an extract.
+    """
+    checked = Checked(name=engine.job_name(path))
+    try:
+        loaded = engine.load_job(path)
+        checked.title = loaded.job.title
+        checked.period = period or _period_with_extract(engine, loaded)
+        preview = preview_job(engine, loaded, checked.period)
+        _sample(checked, preview)
+    except SmsEngineError as error:
+        checked.faults += str(error).splitlines()
+        return checked
+    _judge(checked, preview)
+    return checked
+
+
+def _period_with_extract(engine: Engine, loaded: LoadedJob) -> Period:
+    due = Period.due(loaded.job.period, engine.clock.now())
+    if not isinstance(loaded.job.source, FileSource):
+        return due
+    there = Extracts(engine, loaded, due).periods_there(loaded.job.source)
+    return due if not there or str(due) in there else Period.parse(there[-1])
+
+
+def _sample(checked: Checked, preview: Preview) -> None:
+    seen = list(preview.messages(_ROWS_LOOKED_AT))
+    checked.messages = len(seen)
+    checked.skipped = preview.skips.total()
+    if seen:
+        longest = max(seen, key=lambda message: len(message.text))
+        shortest = min(seen, key=lambda message: len(message.text))
+        for sample in (seen[0], longest, shortest, *seen):
+            if sample not in checked.samples and len(checked.samples) < 3:
+                checked.samples.append(sample)
+
+
+def _judge(checked: Checked, preview: Preview) -> None:
+    if not checked.messages:
+        checked.faults.append("No row of the extract becomes a message.")
+    for reason, count in preview.skips.most_common():
+        example = next((row for row in preview.skipped_rows if row.reason is reason), None)
+        told = f", e.g. row {example.row_number}: {example.detail}" if example else ""
+        checked.warnings.append(f"{count} skipped as {reason}{told}")

@@ -1,0 +1,305 @@
+"""From a job's ``source:`` and ``figures:`` to rows, and from a job to an order for the planner."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import assert_never
+
+from smsengine.config import secret
+from smsengine.config.job import (
+    ContributionFigures,
+    CsvSource,
+    FacilityFigures,
+    FileSource,
+    JsonSource,
+    LoadedJob,
+    ParquetSource,
+    SourceSettings,
+    SqlSource,
+    XlsxSource,
+    inside_folder,
+)
+from smsengine.errors import ConfigError, SourceError
+from smsengine.notices import contribution, facility, visits
+from smsengine.period import Period
+from smsengine.planning.messages import Recipe
+from smsengine.planning.planner import Order, Resend
+from smsengine.planning.recipients import find_columns, load_contacts
+from smsengine.planning.templates import load_template
+from smsengine.service.bootstrap import Engine
+from smsengine.sources.base import Row, Source
+from smsengine.sources.csv_file import CsvFile
+from smsengine.sources.grouped import GroupedFiles, GroupedQuery
+from smsengine.sources.json_file import JsonFile
+from smsengine.sources.sql_query import SqlQuery
+from smsengine.sources.xlsx_file import XlsxFile
+
+
+@dataclass(frozen=True, kw_only=True)
+class Extract:
+    """Rows with named columns, whatever they came from; a source for planning."""
+
+    name: str
+    header: tuple[str, ...]
+    stream: Iterable[Row]
+
+    def columns(self) -> tuple[str, ...]:
+        return self.header
+
+    def rows(self) -> Iterator[Row]:
+        yield from self.stream
+
+
+class Extracts:
+    """Opens what a job reads."""
+
+    def __init__(self, engine: Engine, loaded: LoadedJob, period: Period) -> None:
+        self._engine = engine
+        self._loaded = loaded
+        self._period = period
+
+    def open(self) -> Source:
+        """The job's rows, with its figures computed where it asks for that.
+
+        Raises:
+            SourceError: the extract is not there or cannot be read.
+        """
+        job = self._loaded.job
+        match job.figures:
+            case None:
+                return self.source(job.source)
+            case FacilityFigures():
+                return self._facility(job.figures, job.source)
+            case ContributionFigures():
+                return self._contribution(job.figures, job.source)
+            case _:
+                assert_never(job.figures)
+
+    def source(self, settings: SourceSettings) -> Source:
+        """One extract as it stands."""
+        match settings:
+            case SqlSource():
+                return SqlQuery(self._url(settings), settings.query, self._parameters(settings))
+            case ParquetSource():
+                raise ConfigError("A parquet extract needs figures of kind facility.")
+        path = self._there(self._path(settings), settings)
+        name = self._named(path)
+        match settings:
+            case CsvSource():
+                return CsvFile(
+                    path, encoding=settings.encoding, delimiter=_delimiter(settings), name=name
+                )
+            case XlsxSource():
+                return XlsxFile(
+                    path,
+                    sheet=settings.sheet,
+                    charset=settings.charset,
+                    header_row=settings.header_row,
+                    name=name,
+                )
+            case JsonSource():
+                return JsonFile(
+                    path,
+                    items=settings.items,
+                    columns=settings.fields,
+                    lines=settings.lines,
+                    name=name,
+                )
+            case _:
+                assert_never(settings)
+
+    def _facility(self, figures: FacilityFigures, settings: SourceSettings) -> Source:
+        rule = facility.Rule(
+            year=self._period.year,
+            month=self._period.month,
+            policy=facility.Policy(figures.policy),
+            month_of=visits.MonthOf(figures.month_of),
+            receipt_zone=facility.ReceiptZone(figures.receipt_zone),
+        )
+        statement = facility.statement(
+            rule, self._engine.workdays, columns=_record_columns(figures), table_name="records"
+        )
+        grouped: Source
+        if isinstance(settings, SqlSource):
+            grouped = GroupedQuery(self._url(settings), statement)
+        elif isinstance(settings, CsvSource | ParquetSource):
+            grouped = GroupedFiles(self._paths(settings), statement)
+        else:
+            raise ConfigError("Figures of kind facility come from csv, parquet or sql.")
+        return Extract(
+            name=grouped.name, header=facility.COLUMNS, stream=facility.figures(grouped.rows())
+        )
+
+    def _contribution(self, figures: ContributionFigures, settings: SourceSettings) -> Source:
+        lines = self.source(settings)
+        stream = contribution.statements(lines.rows(), lines.columns(), interest=figures.interest)
+        return Extract(name=lines.name, header=contribution.COLUMNS, stream=stream)
+
+    def _path(self, settings: FileSource) -> Path:
+        return inside_folder(
+            self._loaded.data_folder, settings.path.replace("{period}", str(self._period))
+        )
+
+    def _paths(self, settings: FileSource) -> list[Path]:
+        """A path, or all that fit one with a star."""
+        path = self._path(settings)
+        if "*" not in path.name:
+            return [self._there(path, settings)]
+        found = sorted(path.parent.glob(path.name))
+        if not found:
+            raise SourceError(f"There is no file {path}.")
+        return found
+
+    def _there(self, path: Path, settings: FileSource) -> Path:
+        if not path.exists():
+            there = self.periods_there(settings)
+            others = f"; there are extracts for: {', '.join(there)}" if there else ""
+            raise SourceError(f"There is no file {self._named(path)}{others}.")
+        return path
+
+    def periods_there(self, settings: FileSource) -> list[str]:
+        """The periods for which an extract lies there, where its name tells the period."""
+        folder, _, name = settings.path.rpartition("/")
+        if "{period}" not in name:
+            return []
+        pattern = re.compile(
+            re.escape(name).replace(re.escape("{period}"), r"(\d{4}-\d\d(-\d\d)?)")
+        )
+        files = (self._loaded.data_folder / folder).glob("*")
+        return sorted(match[1] for file in files if (match := pattern.fullmatch(file.name)))
+
+    def _named(self, path: Path) -> str:
+        try:
+            return str(path.relative_to(self._engine.folder))
+        except ValueError:
+            return str(path)
+
+    def _url(self, settings: SqlSource) -> str:
+        if not secret.is_reference(settings.url):
+            return settings.url
+        try:
+            return secret.resolve(settings.url, self._engine.folder).reveal()
+        except ValueError as error:
+            raise ConfigError(f"{self._loaded.path}: source.url: {error}") from error
+
+    def _parameters(self, settings: SqlSource) -> dict[str, object]:
+        period = self._period
+        given: dict[str, object] = {
+            "period": str(period),
+            "month": period.month,
+            "year": period.year,
+            "first_day": period.first_day,
+            "last_day": period.last_day,
+        }
+        return {name: value for name, value in given.items() if f":{name}" in settings.query}
+
+
+def _delimiter(settings: CsvSource) -> str | None:
+    return "\t" if settings.delimiter in ("\\t", "tab") else settings.delimiter
+
+
+def _record_columns(figures: FacilityFigures) -> visits.Columns:
+    known = {field.name for field in fields(visits.Columns)}
+    unknown = set(figures.records) - known
+    if unknown:
+        raise ConfigError(
+            f"figures.records: {', '.join(sorted(unknown))} is not known; there are:"
+            f" {', '.join(sorted(known))}."
+        )
+    return visits.Columns(**figures.records)
+
+
+def recipe_for(
+    engine: Engine,
+    loaded: LoadedJob,
+    period: Period,
+    source: Source,
+    *,
+    key: bytes,
+    only: Sequence[str] = (),
+) -> Recipe:
+    """Everything that turns this job's rows into texts, with hashes made with ``key``.
+
+    Raises:
+        ConfigError: the template does not fit.
+        SourceError: a column is missing, or the contacts cannot be read.
+    """
+    job = loaded.job
+    contacts = None
+    if job.recipient.contacts is not None:
+        table = Extracts(engine, loaded, period).source(job.recipient.contacts.source)
+        contacts = load_contacts(
+            table, job.recipient.contacts.subject, job.recipient.contacts.phones
+        )
+    columns = [column.from_column for column in job.columns.values()]
+    places = find_columns(source, [*columns, *job.recipient.phones])
+    template = load_template(loaded.template_path)
+    template.require([*job.columns, "period"])
+    return Recipe(
+        topic=job.topic,
+        period=period,
+        key=key,
+        columns=job.columns,
+        places=dict(zip(job.columns, places, strict=False)),
+        subject=job.recipient.subject,
+        phone_places=tuple(places[len(columns) :]),
+        contacts=contacts,
+        numbers=job.source.numbers,
+        template=template.source,
+        template_name=str(loaded.template_path),
+        extra_prefixes=engine.settings.phones.extra_prefixes,
+        forbidden=engine.gateway_settings(job.gateway).forbidden,
+        max_segments=job.guards.max_segments,
+        money=job.guards.money,
+        only=frozenset(only),
+    )
+
+
+def order_for(
+    engine: Engine,
+    loaded: LoadedJob,
+    period: Period,
+    *,
+    only: Sequence[str] = (),
+    resend: Resend | None = None,
+    reason: str = "",
+) -> Order:
+    """What the planner is asked to do.
+
+    Raises:
+        ConfigError, SourceError: something that the job names is wrong or not there.
+    """
+    job = loaded.job
+    source = Extracts(engine, loaded, period).open()
+    recipe = recipe_for(engine, loaded, period, source, key=engine.key, only=only)
+    contacts = recipe.contacts
+
+    def without_figures(told: set[str]) -> Iterable[str]:
+        return sorted(set(contacts or ()) - told)
+
+    return Order(
+        job=loaded.name,
+        owner=loaded.owner,
+        gateway=job.gateway,
+        priority=job.priority,
+        price=engine.price_today(job.gateway),
+        guards=job.guards,
+        needs_approval=job.approval == "required",
+        recipe=recipe,
+        source_name=source.name,
+        rows=source.rows(),
+        job_hash=_hash_of(loaded.path),
+        template_hash=_hash_of(loaded.template_path),
+        without_figures=without_figures if contacts is not None else None,
+        resend=resend,
+        reason=reason,
+        resend_cap=job.resend_cap,
+    )
+
+
+def _hash_of(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,0 +1,73 @@
+"""Named statements on ``receipts``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from smsengine.lifecycle import MessageState, sources_of_message
+from smsengine.store.tables import messages, receipts, runs
+
+
+def keep(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
+    """Write receipts as they came, not yet matched to a message; a repeated one is kept once."""
+    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+    if rows:
+        connection.execute(dialect.insert(receipts).on_conflict_do_nothing(), rows)
+
+
+def apply(
+    connection: Connection, gateway: str, *, status: str, state: MessageState, now: datetime
+) -> int:
+    """Move the messages of unmatched receipts with this status, where the law allows it.
+
+    Returns:
+        How many moved.
+    """
+    spoken_of = select(receipts.c.gateway_id).where(
+        receipts.c.gateway == gateway,
+        receipts.c.message_id.is_(None),
+        receipts.c.status == status,
+    )
+    statement = (
+        update(messages)
+        .where(
+            messages.c.gateway_id.in_(spoken_of),
+            messages.c.state.in_(sources_of_message(state)),
+            messages.c.run_id.in_(select(runs.c.id).where(runs.c.gateway == gateway)),
+        )
+        .values(state=state, settled_at=now)
+    )
+    return connection.execute(statement).rowcount
+
+
+def match(connection: Connection, gateway: str) -> int:
+    """Tie unmatched receipts to the settled messages that they speak of; returns how many."""
+    settled = [MessageState.ACCEPTED, MessageState.DELIVERED, MessageState.UNDELIVERED]
+    found = (
+        select(messages.c.id)
+        .join(runs, runs.c.id == messages.c.run_id)
+        .where(
+            messages.c.gateway_id == receipts.c.gateway_id,
+            runs.c.gateway == gateway,
+            messages.c.state.in_(settled),
+        )
+        .limit(1)
+        .scalar_subquery()
+    )
+    statement = (
+        update(receipts)
+        .where(receipts.c.gateway == gateway, receipts.c.message_id.is_(None))
+        .values(message_id=found)
+    )
+    return connection.execute(statement).rowcount
+
+
+def of_message(connection: Connection, message_id: int) -> Sequence[RowMapping]:
+    """Every receipt of a message, in the order in which they came."""
+    statement = select(receipts).where(receipts.c.message_id == message_id).order_by(receipts.c.id)
+    return connection.execute(statement).mappings().all()
