@@ -31,6 +31,11 @@ def main() -> None:
     samples.write_csv(FOLDER / f"{name}.csv", samples.C12_HEADER, samples.employers(EMPLOYERS))
     write_workbook(FOLDER / f"{name}.xlsx", list(samples.employers(EMPLOYERS)))
     write_portal_export(FOLDER / f"{name}.json", list(samples.employers(EMPLOYERS)))
+    samples.write_csv(
+        FOLDER / "employer-contacts.csv",
+        ("madvi", "dien_thoai"),
+        ((row[0], row[-1]) for row in samples.employers(EMPLOYERS)),
+    )
     for charset in ("tcvn3", "vni"):
         rows = [row for row in samples.employers(LEGACY_ROWS) if is_writable(row)]
         (FOLDER / f"{charset}-{name}.csv").write_bytes(legacy_table(rows, charset))
@@ -103,7 +108,7 @@ def statement_lines(row: Sequence[str]) -> list[dict[str, str]]:
             "bhyt": "",
             "bhtn": "",
             "bhtnld": "",
-            "cong": f"{amount:,}" if amount else "",
+            "cong": f"{amount:,}",
         }
         for number, content, amount in text
     ]

@@ -63,10 +63,14 @@ def _show_step(engine: Engine, step: rehearsal.Step) -> bool:
             raise AssertionError(f"the demo's run is {run}: {planned.tripped}")
         sealed = engine.clock.now()
         sender.send_run(engine, run, watch)
-    show_texts(engine.store, run.id, 2)
+    show_texts(engine.store, run.id, 2, step.subject)
     show_account(engine.store, run.id)
-    rate = planned.rows_read / max((sealed - started).total_seconds(), 0.001)
-    say(f"Planned {money(planned.rows_read)} rows, {rate:,.0f} a second.", style="dim")
+    sent = engine.clock.now()
+    say(
+        f"Planned in {(sealed - started).total_seconds():.1f} s, sent in"
+        f" {(sent - sealed).total_seconds():.1f} s.",
+        style="dim",
+    )
     found = account(engine.store, run.id)
     return found is not None and not found.breaks
 

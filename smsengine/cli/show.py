@@ -17,6 +17,17 @@ from smsengine.text.numerals import money
 
 _GOOD = (MessageState.ACCEPTED, MessageState.DELIVERED)
 _SHOWN_SUBJECTS = 5
+_MEANING = {
+    MessageState.QUEUED: "queued: waits",
+    MessageState.SENDING: "sending: handed over, no answer yet",
+    MessageState.ACCEPTED: "accepted: no receipt yet",
+    MessageState.DELIVERED: "delivered",
+    MessageState.UNDELIVERED: "undelivered: says a receipt",
+    MessageState.REJECTED: "rejected: by the gateway",
+    MessageState.UNKNOWN: "unknown: never sent again by itself",
+    MessageState.EXPIRED: "expired: not sent in time",
+    MessageState.CANCELLED: "cancelled: withdrawn",
+}
 
 
 def show_manifest(run: Run) -> None:
@@ -43,14 +54,21 @@ def show_manifest(run: Run) -> None:
         (f"  skipped: {reason}", money(count)) for reason, count in facts["skip_reasons"].items()
     ]
     table(("what", "count"), rows, right="count")
+    if facts["warnings"]:
+        say(
+            f"{money(facts['warnings'])} warnings, e.g. {facts['first_warnings'][0]}",
+            style="yellow",
+        )
     if run.held_because:
         say(f"Held: {run.held_because}", style="yellow")
 
 
-def show_texts(store: Store, run_id: int, limit: int = 3) -> None:
-    """The first texts of a run."""
+def show_texts(store: Store, run_id: int, limit: int = 3, subject: str = "") -> None:
+    """The first texts of a run; those about one subject before them."""
     with store.read() as connection:
-        for row in messages.sample(connection, run_id, limit):
+        wanted = messages.find(connection, subject=subject, limit=1) if subject else []
+        first = messages.sample(connection, run_id, limit)
+        for row in [*wanted, *(row for row in first if row["subject"] != subject)][:limit]:
             say(f"{row['subject']}  {mask(row['address'])}", style="bold")
             say(f"  {row['text']}")
 
@@ -74,7 +92,7 @@ def _account_rows(found: Account) -> list[tuple[str, str]]:
     if run.already_planned:
         rows.append(("told before", money(run.already_planned)))
     rows.append(("messages", money(run.messages)))
-    rows += [(f"  {state}", money(found.states[state])) for state in sorted(found.states)]
+    rows += [(f"  {_MEANING[state]}", money(found.states[state])) for state in sorted(found.states)]
     rows.append(("skipped", money(run.skips)))
     rows += [(f"  {reason}", money(count)) for reason, count in found.reasons.most_common()]
     return rows

@@ -12,6 +12,8 @@ from smsengine.planning.messages import Composed, seal_of
 from smsengine.store.messages import Draft
 from smsengine.store.skips import SkippedRow
 
+_WARNINGS_KEPT = 5
+
 #: Reasons that mean "nobody could be told".
 PHONE_REASONS = frozenset(
     {
@@ -23,6 +25,19 @@ PHONE_REASONS = frozenset(
         SkipReason.PHONE_REVIEW,
     }
 )
+
+
+@dataclass(kw_only=True)
+class Warnings:
+    """What looks odd in an extract and yet is no fault: how often, and the first few sentences."""
+
+    count: int = 0
+    first: list[str] = field(default_factory=list)
+
+    def add(self, sentence: str) -> None:
+        self.count += 1
+        if len(self.first) < _WARNINGS_KEPT:
+            self.first.append(sentence)
 
 
 @dataclass(kw_only=True)

@@ -5,6 +5,7 @@ A short extract is composed here: starting a process costs about as much as 15,0
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,9 +17,10 @@ from smsengine.errors import SmsEngineError
 from smsengine.planning.messages import Composed, Composer, Recipe
 from smsengine.sources.base import Row
 
-CHUNK_ROWS = 5_000
-_ROWS_BEFORE_HELP = 4 * CHUNK_ROWS
-_CHUNKS_IN_FLIGHT = 3
+CHUNK_ROWS = 2_500
+_ROWS_BEFORE_HELP = 8 * CHUNK_ROWS
+_CHUNKS_AT_HELPER = 4
+_CHUNKS_IN_FLIGHT = 6
 
 
 def chunks(rows: Iterable[Row], size: int = CHUNK_ROWS) -> Iterator[list[Row]]:
@@ -42,24 +44,35 @@ def compose_all(recipe: Recipe, rows: Iterable[Row], *, processes: int) -> Itera
     """
     composer = Composer(recipe)
     pieces = chunks(rows)
-    if processes == 1:
-        yield from map(composer.compose, pieces)
-        return
-    first = list(islice(pieces, _ROWS_BEFORE_HELP // CHUNK_ROWS))
-    yield from map(composer.compose, first)
-    following = next(pieces, None)
-    if following is not None:
-        yield from _with_help(recipe, chain([following], pieces))
+    # What is loaded by now stays; without this the collector walks through all of it again and
+    # again for the rows' sake, which costs an eighth of the time, measured.
+    gc.freeze()
+    try:
+        if processes == 1:
+            yield from map(composer.compose, pieces)
+            return
+        yield from map(composer.compose, islice(pieces, _ROWS_BEFORE_HELP // CHUNK_ROWS))
+        following = next(pieces, None)
+        if following is not None:
+            yield from _with_help(composer, recipe, chain([following], pieces))
+    finally:
+        gc.unfreeze()
 
 
-def _with_help(recipe: Recipe, pieces: Iterator[list[Row]]) -> Iterator[Composed]:
+def _with_help(
+    composer: Composer, recipe: Recipe, pieces: Iterator[list[Row]]
+) -> Iterator[Composed]:
+    """Keep the second process busy, and compose here whatever it has no time for."""
     context = multiprocessing.get_context("spawn")
     helper = ProcessPoolExecutor(1, mp_context=context, initializer=_start, initargs=(recipe,))
     running: deque[Future[Composed]] = deque()
     try:
         for piece in pieces:
-            running.append(helper.submit(_compose, piece))
-            if len(running) >= _CHUNKS_IN_FLIGHT:
+            if sum(not future.done() for future in running) < _CHUNKS_AT_HELPER:
+                running.append(helper.submit(_compose, piece))
+            else:
+                running.append(_done(composer.compose(piece)))
+            while running and (running[0].done() or len(running) > _CHUNKS_IN_FLIGHT):
                 yield running.popleft().result()
         while running:
             yield running.popleft().result()
@@ -69,8 +82,18 @@ def _with_help(recipe: Recipe, pieces: Iterator[list[Row]]) -> Iterator[Composed
         helper.shutdown(wait=True, cancel_futures=True)
 
 
+def _done(composed: Composed) -> Future[Composed]:
+    future: Future[Composed] = Future()
+    future.set_result(composed)
+    return future
+
+
 def _start(recipe: Recipe) -> None:
-    """Runs in the second process, once: a recipe is too large to come with every chunk."""
+    """Runs in the second process, once: a recipe is too large to come with every chunk.
+
+    Rows make no cycles, so the collector only costs time there: a fifth of it, measured.
+    """
+    gc.disable()
     _compose.composer = Composer(recipe)  # type: ignore[attr-defined]
 
 

@@ -226,7 +226,8 @@ def _settle_period(tree: nodes.Template, environment: _Sandbox, period: Period) 
             if names != {"period"}:
                 continue
             alone = nodes.Template([nodes.Output([printed])], lineno=printed.lineno)
-            code = environment.compile(alone.set_environment(environment), None, None)
+            alone.set_environment(environment)
+            code = environment.compile(alone, None, None)
             text = Template.from_code(environment, code, {}).render(period=period)
             output.nodes[place] = nodes.TemplateData(text, lineno=printed.lineno)
 

@@ -26,6 +26,7 @@ from smsengine.config.job import (
 from smsengine.errors import ConfigError, SourceError
 from smsengine.notices import contribution, facility, visits
 from smsengine.period import Period
+from smsengine.planning.manifest import Warnings
 from smsengine.planning.messages import Recipe
 from smsengine.planning.planner import Order, Resend
 from smsengine.planning.recipients import find_columns, load_contacts
@@ -46,6 +47,7 @@ class Extract:
     name: str
     header: tuple[str, ...]
     stream: Iterable[Row]
+    warnings: Warnings
 
     def columns(self) -> tuple[str, ...]:
         return self.header
@@ -130,14 +132,25 @@ class Extracts:
             grouped = GroupedFiles(self._paths(settings), statement)
         else:
             raise ConfigError("Figures of kind facility come from csv, parquet or sql.")
-        return Extract(
-            name=grouped.name, header=facility.COLUMNS, stream=facility.figures(grouped.rows())
-        )
+        warnings = Warnings()
+        stream = _noting_ties(facility.figures(grouped.rows()), warnings)
+        return Extract(name=grouped.name, header=facility.COLUMNS, stream=stream, warnings=warnings)
 
     def _contribution(self, figures: ContributionFigures, settings: SourceSettings) -> Source:
         lines = self.source(settings)
-        stream = contribution.statements(lines.rows(), lines.columns(), interest=figures.interest)
-        return Extract(name=lines.name, header=contribution.COLUMNS, stream=stream)
+        warnings = Warnings()
+        stream = contribution.statements(
+            lines.rows(),
+            lines.columns(),
+            interest=figures.interest,
+            estimate=figures.due_line,
+            warn=lambda found: warnings.add(
+                f"the statement of {found.employer} does not add up by {found.difference} dong."
+            ),
+        )
+        return Extract(
+            name=lines.name, header=contribution.COLUMNS, stream=stream, warnings=warnings
+        )
 
     def _path(self, settings: FileSource) -> Path:
         return inside_folder(
@@ -196,6 +209,19 @@ class Extracts:
             "last_day": period.last_day,
         }
         return {name: value for name, value in given.items() if f":{name}" in settings.query}
+
+
+def _noting_ties(rows: Iterable[Row], warnings: Warnings) -> Iterator[Row]:
+    """Pass figures of facilities on, and note whose records left a choice."""
+    facility_at = facility.COLUMNS.index("facility")
+    ambiguous_at = facility.COLUMNS.index("ambiguous")
+    for row in rows:
+        if row.values[ambiguous_at]:
+            warnings.add(
+                f"{row.values[ambiguous_at]} visits of facility {row.values[facility_at]} have two"
+                " latest versions with different amounts; the larger one counts."
+            )
+        yield row
 
 
 def _delimiter(settings: CsvSource) -> str | None:
@@ -294,6 +320,7 @@ def order_for(
         rows=source.rows(),
         job_hash=_hash_of(loaded.path),
         template_hash=_hash_of(loaded.template_path),
+        warnings=source.warnings if isinstance(source, Extract) else Warnings(),
         without_figures=without_figures if contacts is not None else None,
         resend=resend,
         reason=reason,

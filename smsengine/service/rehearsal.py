@@ -38,15 +38,16 @@ _FILES = (
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """One job of the demo."""
+    """One job of the demo; ``subject`` is the letter's own example."""
 
     job: str
     period: str
+    subject: str
 
 
 STEPS = (
-    Step(job="hospital-summary", period=samples.VISITS_PERIOD),
-    Step(job="c12-statement", period=samples.C12_PERIOD),
+    Step(job="hospital-summary", period=samples.VISITS_PERIOD, subject=samples.LETTER_FACILITY[0]),
+    Step(job="c12-statement", period=samples.C12_PERIOD, subject=samples.LETTER_EMPLOYER[0]),
 )
 
 

@@ -1,0 +1,139 @@
+"""Real processes on a small installation of their own."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from smsengine.service import samples
+
+ROOT = Path(__file__).resolve().parents[2]
+CONFIG = """\
+database: sqlite:///ledger.db
+data: data
+jobs: jobs
+templates: templates
+gateways:
+  simulated:
+    kind: simulated
+    refused: 2%
+    undelivered: 3%
+    silent: 2%
+    batch: {batch}
+    latency_ms: {latency}
+    prices: [{{from: 2019-01-01, per_segment: 850}}]
+"""
+
+
+@dataclass
+class Office:
+    """An installation in a folder, and what its commands say."""
+
+    folder: Path
+    running: list[subprocess.Popen[str]] = field(default_factory=list)
+
+    @property
+    def config(self) -> Path:
+        return self.folder / "config.yaml"
+
+    def write_employers(self, count: int, period: str = samples.C12_PERIOD) -> None:
+        path = self.folder / "data" / f"c12-{period}.csv"
+        samples.write_csv(path, samples.C12_HEADER, samples.employers(count))
+
+    def extract(self, period: str = samples.C12_PERIOD) -> list[str]:
+        path = self.folder / "data" / f"c12-{period}.csv"
+        return path.read_text(encoding="utf-8").splitlines()
+
+    def write_extract(self, lines: list[str], period: str = samples.C12_PERIOD) -> None:
+        path = self.folder / "data" / f"c12-{period}.csv"
+        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+    def start(self, *words: str) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "smsengine", *words, "--config", str(self.config)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=self.folder,
+            env={**os.environ, "PYTHONWARNINGS": "default"},
+        )
+        self.running.append(process)
+        return process
+
+    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
+        process = self.start(*words)
+        out, err = process.communicate(timeout=120)
+        assert "Traceback" not in err, err
+        return subprocess.CompletedProcess(words, process.returncode, out, err)
+
+    def json(self, *words: str) -> list[dict[str, object]]:
+        done = self.run(*words, "--json")
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+    def rows(self, sql: str) -> list[tuple[object, ...]]:
+        with closing(sqlite3.connect(self.folder / "ledger.db")) as database:
+            return database.execute(sql).fetchall()
+
+    def ledger(self) -> list[tuple[object, ...]]:
+        """All that a run leaves behind, without times and names of processes."""
+        return [
+            *self.rows(
+                "SELECT r.job, r.period, r.revision, r.kind, r.state, r.manifest_hash FROM runs r"
+                " ORDER BY r.job, r.period, r.revision"
+            ),
+            *self.rows(
+                "SELECT m.place, m.row_number, m.subject, m.address, m.text, m.segments, m.state,"
+                " m.gateway_id FROM messages m ORDER BY m.run_id, m.place"
+            ),
+            *self.rows("SELECT row_number, subject, reason, detail FROM skips ORDER BY 1, 2, 3, 4"),
+        ]
+
+    def delivered(self) -> list[str]:
+        """What the gateway's own books say it took."""
+        path = self.folder / "simulated.jsonl"
+        if not path.exists():
+            return []
+        return [json.loads(line)["reference"] for line in path.read_text().splitlines()]
+
+
+@pytest.fixture
+def make_office(tmp_path: Path) -> Iterator[Callable[..., Office]]:
+    """Makes installations; what still runs at the end is killed."""
+    made: list[Office] = []
+
+    def make(name: str = "office", *, batch: int = 200, latency: int = 0) -> Office:
+        folder = tmp_path / name
+        (folder / "data").mkdir(parents=True)
+        shutil.copytree(ROOT / "jobs", folder / "jobs")
+        shutil.copytree(ROOT / "templates", folder / "templates")
+        (folder / "config.yaml").write_text(CONFIG.format(batch=batch, latency=latency))
+        # One key for all, so that a message has the same name and fate in each installation.
+        (folder / "smsengine.key").write_text("a" * 64)
+        made.append(Office(folder))
+        return made[-1]
+
+    yield make
+    for office in made:
+        for process in office.running:
+            if process.poll() is None:
+                process.send_signal(signal.SIGKILL)
+            process.communicate()
+
+
+@pytest.fixture
+def office(make_office: Callable[..., Office]) -> Office:
+    """One installation with sixty employers."""
+    made = make_office()
+    made.write_employers(60)
+    return made
