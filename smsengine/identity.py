@@ -13,7 +13,7 @@ from pathlib import Path
 def _start_time(pid: int) -> str | None:
     """The kernel's start tick of a process; None when there is no such process."""
     try:
-        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return None
     fields = stat.rpartition(")")[2].split()

@@ -45,7 +45,7 @@ class Period:
         Raises:
             UsageError: it is neither.
         """
-        match = re.fullmatch(r"(\d{4})-(\d{2})(?:-(\d{2}))?", text.strip(), re.ASCII)
+        match = re.fullmatch(r"([12]\d{3})-(\d{2})(?:-(\d{2}))?", text.strip(), re.ASCII)
         try:
             if match is None:
                 raise ValueError(text)

@@ -111,14 +111,15 @@ def _short(actor: str) -> str:
 @yes
 @with_engine
 def approve(engine: Engine, run_id: int, *, yes: bool) -> None:
-    """Release a held run after looking at its manifest, and send it."""
+    """Release a held run after looking at its manifest, and send it; goes on where it stopped."""
     run = _account(engine, run_id).run
-    show_manifest(run)
-    if not yes:
-        click.confirm("Release this run?", abort=True, err=True)
-    released = sender.release_run(engine, run, getpass.getuser())
+    if run.state not in (RunState.RELEASED, RunState.SENDING):
+        show_manifest(run)
+        if not yes:
+            click.confirm("Release this run? (--yes does not ask)", abort=True, err=True)
+        run = sender.release_run(engine, run, getpass.getuser())
     with watching(quiet=False) as watch:
-        sender.send_run(engine, released, watch)
+        sender.send_run(engine, run, watch)
     show_account(engine.store, run.id)
     finish(Exit.LOOK if _account(engine, run_id).needs_a_look else Exit.DONE)
 

@@ -6,7 +6,7 @@ import json
 
 from smsengine.cli.output import say, table
 from smsengine.clock import VIETNAM
-from smsengine.lifecycle import MessageState
+from smsengine.lifecycle import MessageState, RunState
 from smsengine.phone import mask
 from smsengine.planning.planner import Planned
 from smsengine.reports.accounts import Account, account
@@ -59,7 +59,7 @@ def show_manifest(run: Run) -> None:
             f"{money(facts['warnings'])} warnings, e.g. {facts['first_warnings'][0]}",
             style="yellow",
         )
-    if run.held_because:
+    if run.held_because and run.state is RunState.HELD:
         say(f"Held: {run.held_because}", style="yellow")
 
 
@@ -120,15 +120,16 @@ def show_selection(planned: Planned, *, as_json: bool) -> None:
     if planned.run is None:
         say(f"Nothing new: {money(planned.rows_read)} rows read.")
     if chosen.same:
-        say(f"{money(chosen.same)} recipients were told the same before.")
+        say(f"{money(chosen.same)} recipients have the same message already.")
     if chosen.changed and planned.run is not None and planned.run.kind == "correction":
         return
     if chosen.changed:
         subjects = ", ".join(chosen.changed[:_SHOWN_SUBJECTS])
         more = "" if len(chosen.changed) <= _SHOWN_SUBJECTS else ", ..."
         say(
-            f"{money(len(chosen.changed))} figures changed after they were sent and were not sent"
-            f" again ({subjects}{more}); if they are corrections: --resend changed --reason TEXT.",
+            f"{money(len(chosen.changed))} recipients have a message with other figures and got no"
+            f" new one ({subjects}{more}); if that was sent and these are corrections: --resend"
+            " changed --reason TEXT; if it is held, cancel its run.",
             style="yellow",
         )
     for count, what in (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
 
 from smsengine.config.secret import is_reference
 from smsengine.config.yaml import Document, Model, build, load
@@ -36,17 +37,20 @@ class ColumnType(StrEnum):
 
 def _share(value: Any) -> Any:
     if isinstance(value, str) and value.strip().endswith("%"):
-        try:
-            return Decimal(value.strip()[:-1].strip()) / 100
-        except ArithmeticError:
-            raise ValueError(f"is {value!r}; write a share such as 30%.") from None
+        if re.fullmatch(r"-?\d+(\.\d+)?\s*%", value.strip(), re.ASCII) is None:
+            raise ValueError(f"is {value!r}; write a share such as 30%.")
+        return Decimal(value.strip()[:-1].strip()) / 100
     if isinstance(value, Decimal):
         return value
     raise ValueError(f"is {value!r}; write a share with its sign, such as 30%.")
 
 
 def _whole_dong(value: Any) -> Any:
-    return re.sub(r"[. _](?=\d{3})", "", value) if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    if re.fullmatch(r"-?(\d+|\d{1,3}([. _])\d{3}(\2\d{3})*)", value.strip(), re.ASCII) is None:
+        raise ValueError(f"is {value!r}; write whole đồng, such as 2.000.000.")
+    return re.sub("[. _]", "", value)
 
 
 Share = Annotated[Decimal, BeforeValidator(_share), Field(ge=0)]
@@ -58,7 +62,14 @@ class Schedule(Model):
     """When the notice goes out, in Vietnamese local time."""
 
     day: int = Field(ge=1, le=31, description="day of the month")
-    at: str = Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$", description="hour, e.g. 07:30")
+    at: str = Field(description="hour, e.g. 07:30")
+
+    @field_validator("at")
+    @classmethod
+    def _is_hour(cls, value: str) -> str:
+        if re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", value, re.ASCII) is None:
+            raise ValueError(f"is {value!r}; write the hour as 08:00.")
+        return value
 
 
 class FileSource(Model):
@@ -109,7 +120,13 @@ class SqlSource(Model):
     @field_validator("url")
     @classmethod
     def _without_password(cls, value: str) -> str:
-        if not is_reference(value) and make_url(value).password:
+        if is_reference(value):
+            return value
+        try:
+            password = make_url(value).password
+        except (ArgumentError, ValueError):
+            raise ValueError("must be a URL such as sqlite:///extracts.db.") from None
+        if password:
             raise ValueError(
                 "holds a password; keep the whole URL as a secret: ${NAME} or file:path."
             )
@@ -277,8 +294,9 @@ def load_job(path: Path, *, jobs: Path, templates: Path, data: Path) -> tuple[Lo
     province = (
         inside.parts[1] if len(inside.parts) == 3 and inside.parts[0] == "provinces" else None
     )
-    if province and isinstance(job.source, SqlSource):
-        raise document.error(("source", "kind"), "is 'sql'; an office's notice reads files only.")
+    for where, source in _sources(job):
+        if province and isinstance(source, SqlSource):
+            raise document.error((*where, "kind"), "is 'sql'; an office's notice reads files only.")
     template = templates / inside.parent / (job.template or f"{path.stem}.j2")
     if not template.resolve().is_relative_to((templates / inside.parent).resolve()):
         raise document.error(("template",), f"must stay inside {templates / inside.parent}.")
@@ -290,6 +308,22 @@ def load_job(path: Path, *, jobs: Path, templates: Path, data: Path) -> tuple[Lo
         data_folder=path.parent if province else data,
         job=job,
     ), document
+
+
+def _sources(job: Job) -> Iterator[tuple[tuple[str, ...], SourceSettings]]:
+    """Everything that a job reads, with its place in the file."""
+    yield ("source",), job.source
+    if job.recipient.contacts is not None:
+        yield ("recipient", "contacts", "source"), job.recipient.contacts.source
+
+
+def topic_of(path: Path) -> str | None:
+    """The topic that a job file names; None where it cannot be read."""
+    try:
+        topic = load(path).data.get("topic")
+    except ConfigError:
+        return None
+    return topic if isinstance(topic, str) else None
 
 
 def inside_folder(folder: Path, relative: str) -> Path:

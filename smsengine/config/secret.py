@@ -11,7 +11,7 @@ import re
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, ValidationInfo
+from pydantic import BeforeValidator, InstanceOf, ValidationInfo
 
 
 class Secret:
@@ -81,4 +81,4 @@ def _validate(value: Any, info: ValidationInfo) -> Secret:
 
 
 #: A field of a settings model that holds a secret.
-SecretField = Annotated[Secret, BeforeValidator(_validate)]
+SecretField = Annotated[InstanceOf[Secret], BeforeValidator(_validate)]

@@ -29,9 +29,7 @@ class GatewaySettings(Model):
 
     model_config = ConfigDict(extra="allow")
 
-    kind: str = Field(
-        min_length=1, description="which adapter: file, simulated, or a plug-in's name"
-    )
+    kind: str = Field(min_length=1, description="which adapter: file or simulated")
     prices: tuple[Price, ...] = Field(
         min_length=1, description="contract prices by date; nothing is sent without one"
     )
@@ -85,7 +83,7 @@ class Settings(Model):
     def _is_url(cls, value: str) -> str:
         try:
             make_url(value)
-        except ArgumentError:
+        except (ArgumentError, ValueError):
             raise ValueError("must be a URL such as sqlite:///smsengine.db.") from None
         return value
 
@@ -105,7 +103,7 @@ def load_settings(path: Path) -> tuple[Settings, Document]:
     folder = path.resolve().parent
     return settings.model_copy(
         update={
-            "database": _absolute_database(settings.database, folder),
+            "database": absolute_database(settings.database, folder),
             "data": folder / settings.data,
             "jobs": folder / settings.jobs,
             "templates": folder / settings.templates,
@@ -114,7 +112,8 @@ def load_settings(path: Path) -> tuple[Settings, Document]:
     ), document
 
 
-def _absolute_database(url: str, folder: Path) -> str:
+def absolute_database(url: str, folder: Path) -> str:
+    """A SQLite file named by a relative path stands below ``folder``; other URLs stay."""
     parsed = make_url(url)
     if not parsed.drivername.startswith("sqlite") or parsed.database in (None, "", ":memory:"):
         return url

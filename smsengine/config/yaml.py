@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -57,10 +57,15 @@ def load(path: Path) -> Document:
     try:
         text = path.read_text(encoding="utf-8")
         for token in yaml.scan(text, Loader=yaml.SafeLoader):
+            line = token.start_mark.line + 1
             if isinstance(token, yaml.AliasToken):
-                line = token.start_mark.line + 1
                 raise ConfigError(
                     f"{path}:{line}: aliases (*name) are not used here; write it out."
+                )
+            if isinstance(token, yaml.TagToken):
+                tag = "".join(part or "" for part in token.value)
+                raise ConfigError(
+                    f"{path}:{line}: the tag {tag} is not used here; write plain text."
                 )
         node = yaml.compose(text, Loader=yaml.SafeLoader)
     except OSError as error:
@@ -75,10 +80,12 @@ def load(path: Path) -> Document:
         raise ConfigError(f"{path}:{line}: not readable as YAML: {problem}.") from error
     except yaml.YAMLError as error:
         raise ConfigError(f"{path}: holds a character that YAML does not allow.") from error
+    except RecursionError as error:
+        raise ConfigError(f"{path}: is nested too deeply.") from error
     lines: dict[Location, int] = {(): 1}
     data = _plain(node, (), path, lines) if node is not None else {}
     if not isinstance(data, dict):
-        raise ConfigError(f"{path}:1: must be a list of 'key: value' lines.")
+        raise ConfigError(f"{path}:1: must be a group of 'key: value' lines.")
     return Document(path=path, data=data, lines=lines)
 
 
@@ -89,8 +96,6 @@ def _plain(node: yaml.Node, where: Location, path: Path, lines: dict[Location, i
         return _mapping(node, where, path, lines)
     if isinstance(node, yaml.SequenceNode):
         return [_plain(item, (*where, i), path, lines) for i, item in enumerate(node.value)]
-    if node.tag.startswith("!"):
-        raise ConfigError(f"{path}:{line}: the tag {node.tag} is not used here; write plain text.")
     empty = isinstance(node, yaml.ScalarNode) and node.style is None and node.value in ("", "~")
     return None if empty else node.value
 
@@ -134,11 +139,11 @@ def build(
 
 
 def _explain(document: Document, model: type[BaseModel], at: Location, detail: ErrorDetails) -> str:
-    where = at + tuple(part for part in detail["loc"] if part not in _UNION_TAGS)
+    where = _place(document, at, detail["loc"])
     value = detail["input"]
     match detail["type"]:
         case "extra_forbidden":
-            known = ", ".join(_keys(model, where[len(at) : -1]))
+            known = ", ".join(_keys(model, detail["loc"][:-1]))
             said = "is not a known key" + (f"; the keys here are: {known}." if known else ".")
         case "missing":
             said = "is missing."
@@ -162,15 +167,46 @@ def _explain(document: Document, model: type[BaseModel], at: Location, detail: E
     return document.sentence(where, said)
 
 
+def _place(document: Document, at: Location, found: Location) -> Location:
+    """Where an error stands in the file; a union's tag is left out unless it is a key there."""
+    where = at
+    for part in found:
+        if part not in _UNION_TAGS or (*where, part) in document.lines:
+            where = (*where, part)
+    return where
+
+
 #: The tags of the discriminated unions of job.py: pydantic puts them into a location, but they are
 #: no keys of the file.
 _UNION_TAGS = frozenset({"csv", "xlsx", "sql", "json", "parquet", "facility", "contribution"})
 
 
-def _keys(model: type[BaseModel], where: Location) -> list[str]:
-    current: Any = model
-    for part in where:
-        field = getattr(current, "model_fields", {}).get(part)
-        current = field.annotation if field is not None else None
-    fields = getattr(current, "model_fields", {})
-    return sorted(field.alias or name for name, field in fields.items())
+def _keys(model: type[BaseModel], found: Location) -> list[str]:
+    """The keys of the section at a location; an index or a name of a mapping stays in it."""
+    here = {model}
+    for part in found:
+        fields = [
+            field
+            for section in here
+            for name, field in section.model_fields.items()
+            if part in (name, field.alias)
+        ]
+        if fields:
+            here = {each for field in fields for each in _models(field.annotation)}
+        elif part in _UNION_TAGS:
+            here = {section for section in here if _is_kind(section, part)} or here
+    return sorted(
+        {field.alias or name for section in here for name, field in section.model_fields.items()}
+    )
+
+
+def _models(annotation: Any) -> set[type[BaseModel]]:
+    """Every model that a type like ``Mapping[str, Model] | None`` speaks of."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return {annotation}
+    return {each for part in get_args(annotation) for each in _models(part)}
+
+
+def _is_kind(section: type[BaseModel], tag: str | int) -> bool:
+    kind = section.model_fields.get("kind")
+    return kind is not None and tag in get_args(kind.annotation)

@@ -55,7 +55,9 @@ class LineFile:
 
     def append(self, lines: Sequence[dict[str, Any]]) -> None:
         """Write lines and wait until they are on disk."""
-        self._file.write("".join(json.dumps(line) + "\n" for line in lines).encode("ascii"))
+        content = "".join(json.dumps(line) + "\n" for line in lines).encode("ascii")
+        while content:  # a full disk takes a part first, and says so at the next write
+            content = content[self._file.write(content) :]
         os.fsync(self._file.fileno())
 
     def __iter__(self) -> Iterator[dict[str, Any]]:

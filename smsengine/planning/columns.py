@@ -43,6 +43,9 @@ _SCIENTIFIC = re.compile(r"[+-]?\d+([.,]\d+)?[eE][+-]\d+")
 _FLOAT_TEXT = re.compile(r"\d+\.0+")
 _LONGEST_CODE = 100
 _LONGEST_TEXT = 500
+#: A spreadsheet keeps no more, and the ledger's sums stay far from the end of their column.
+_DIGITS = 15
+_LARGEST = 10**_DIGITS - 1
 
 
 def reader(kind: ColumnType, locale: Locale) -> Reader:
@@ -68,6 +71,8 @@ def read_code(value: Value) -> str | None:
             reason=SkipReason.DESTROYED_CODE,
         )
     code = value.strip()
+    if len(code) <= _LONGEST_PLACEHOLDER and code.lower() in _PLACEHOLDERS:
+        return None
     if not (code.isascii() and code.isalnum()):
         code = _unusual_code(code)
     if len(code) > _LONGEST_CODE:
@@ -82,7 +87,7 @@ def _unusual_code(code: str) -> str:
             " export again.",
             reason=SkipReason.DESTROYED_CODE,
         )
-    return "" if code.lower() in _PLACEHOLDERS else fold(code).strip()
+    return fold(code).strip()
 
 
 def read_text(value: Value) -> str | None:
@@ -100,9 +105,10 @@ def read_text(value: Value) -> str | None:
         return text or None
     if isinstance(value, bool | date):
         raise RowError(f"The cell holds {value}, which is not text.")
-    if not isinstance(value, float) or value.is_integer():
-        return str(int(value))
-    raise RowError(f"The cell holds the number {value}, which is not text.")
+    try:
+        return str(_whole(value))
+    except NumberError:
+        raise RowError(f"The cell holds the number {value}, which is not text.") from None
 
 
 def _number(value: Value, *, locale: Locale) -> int | None:
@@ -110,9 +116,11 @@ def _number(value: Value, *, locale: Locale) -> int | None:
     if value is None:
         return None
     if isinstance(value, str):
-        if len(value) <= _LONGEST_PLACEHOLDER and value.strip().lower() in (_PLACEHOLDERS | {""}):
+        if value.isspace() or (
+            len(value) <= _LONGEST_PLACEHOLDER and value.strip().lower() in (_PLACEHOLDERS | {""})
+        ):
             return None
-        return parse_money(value, locale)
+        return _believable(parse_money(value, locale))
     return _whole(value)
 
 
@@ -120,11 +128,23 @@ def _whole(value: Value) -> int:
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
         raise NumberError(f"The cell holds {value!r}, which is not a number.")
     exact = Decimal(value) if not isinstance(value, float) else Decimal(repr(value))
-    if not exact.is_finite() or exact != exact.to_integral_value():
+    if not exact.is_finite():
         raise NumberError(f"The cell holds {value}, which is not a whole number.")
-    if isinstance(value, float) and abs(exact) > 2**53:
-        raise NumberError(f"The cell holds {value}; a spreadsheet keeps 15 digits only.")
+    if abs(exact) > _LARGEST:
+        raise _too_large()
+    if exact != exact.to_integral_value():
+        raise NumberError(f"The cell holds {value}, which is not a whole number.")
     return int(exact)
+
+
+def _believable(number: int) -> int:
+    if abs(number) > _LARGEST:
+        raise _too_large()
+    return number
+
+
+def _too_large() -> NumberError:
+    return NumberError(f"The figure has more than {_DIGITS} digits; no such figure is believed.")
 
 
 def _count(value: Value, *, locale: Locale, most: int | None) -> int | None:
@@ -132,5 +152,6 @@ def _count(value: Value, *, locale: Locale, most: int | None) -> int | None:
         value = value.strip().removesuffix("%")
     number = _number(value, locale=locale)
     if number is not None and (number < 0 or (most is not None and number > most)):
-        raise NumberError(f"The cell holds {number}; expected 0 to {most if most else 'more'}.")
+        expected = f"0 to {most}" if most else "0 or more"
+        raise NumberError(f"The cell holds {number}; expected {expected}.")
     return number

@@ -113,7 +113,7 @@ class Dedup:
             self.selection.other += 1
         elif before.state in _NOT_SETTLED:
             self.selection.still_open += 1
-        elif before.revision >= self._cap:
+        elif before.told >= self._cap:
             self.selection.over_cap += 1
         else:
             return True
@@ -175,7 +175,7 @@ class Dedup:
 
 
 def _next_edition(draft: Draft, before: Known) -> Draft:
-    return draft._replace(revision=before.revision + 1, replaces_id=before.id)
+    return draft._replace(revision=before.last_revision + 1, replaces_id=before.id)
 
 
 def _changed(draft: Draft, before: Known) -> SkippedRow:
@@ -183,8 +183,8 @@ def _changed(draft: Draft, before: Known) -> SkippedRow:
         draft.row_number,
         draft.subject,
         SkipReason.CHANGED_AFTER_SENT,
-        f"Run {before.run_id} has another text for this recipient; if it is a correction, use"
-        " --resend changed --reason.",
+        f"Run {before.run_id} has another text for this recipient; if that one was sent and this is"
+        " a correction, use --resend changed --reason.",
     )
 
 

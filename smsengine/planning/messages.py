@@ -6,6 +6,7 @@ Pure of any database and picklable, so that a second process can do it.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -23,6 +24,8 @@ from smsengine.store.skips import SkippedRow
 from smsengine.text.gsm import measure
 from smsengine.text.numerals import Locale, amounts_in
 
+#: What Python prints for an empty value. Not "nan": folded, that is a Vietnamese word.
+_NOTHING = re.compile(r"\bNone\b")
 _PREFIX_BYTES = 4
 _HASH_BYTES = 16
 
@@ -187,7 +190,7 @@ class Composer:
 
     def _prove(self, text: str, values: Mapping[str, object]) -> None:
         """Read the figures back out of the text, and look for what must never be sent."""
-        if "{{" in text or ("None" in text and "None" in text.split()) or not text:
+        if "{{" in text or ("None" in text and _NOTHING.search(text)) or not text:
             raise RowError("The text is empty or holds an unfilled place.")
         for char in self._recipe.forbidden:
             if char in text:

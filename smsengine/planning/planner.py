@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 
+from sqlalchemy import Connection
+
 from smsengine.clock import Clock
 from smsengine.config.job import Guards
 from smsengine.errors import RefusedError
@@ -115,7 +117,7 @@ class Planner:
             return self._fill(order, run_id, kind)
         except BaseException:
             with self._outbox.write() as connection:
-                runs.discard(connection, run_id)
+                runs.discard(connection, run_id, planner=self._identity)
             raise
 
     def _begin(self, order: Order) -> tuple[int, RunKind]:
@@ -162,7 +164,7 @@ class Planner:
                     " it and try again."
                 )
             with self._outbox.write() as connection:
-                runs.discard(connection, run.id)
+                runs.discard(connection, run.id, planner=run.planner)
 
     def _fill(self, order: Order, run_id: int, kind: RunKind) -> Planned:
         tally = Tally()
@@ -186,28 +188,35 @@ class Planner:
         if order.without_figures is not None and not order.recipe.only and order.resend is None:
             self._write([_silent(order.without_figures(told))], run_id, writer)
         with self._outbox.write() as connection:
+            self._keep_hold(connection, run_id)
             writer.finish(connection)
         return self._seal(order, run_id, kind, tally, writer)
 
     def _write(self, batch: list[Composed], run_id: int, writer: Dedup) -> None:
-        """One batch, one transaction; refused when this planner was taken for dead."""
-        until = self._clock.now() + _HOLD
+        """One batch, one transaction."""
+        now = self._clock.now()
         chosen = [writer.choose(composed) for composed in batch]
         with self._outbox.write() as connection:
-            if not runs.renew_planner(connection, run_id, self._identity, until):
-                raise RefusedError("Another process took over this planning; nothing was lost.")
+            self._keep_hold(connection, run_id)
             for composed in chosen:
-                writer.write(connection, composed, due_at=until - _HOLD)
+                writer.write(connection, composed, due_at=now)
+
+    def _keep_hold(self, connection: Connection, run_id: int) -> None:
+        """Refused when this planner was taken for dead."""
+        until = self._clock.now() + _HOLD
+        if not runs.renew_planner(connection, run_id, self._identity, until):
+            raise RefusedError("Another process took over this planning; nothing was lost.")
 
     def _seal(
         self, order: Order, run_id: int, kind: RunKind, tally: Tally, writer: Dedup
     ) -> Planned:
         rows_read = writer.rows_read
         if order.resend is not None:
-            tally.source_rows, tally.extra_recipients, tally.already_planned = tally.messages, 0, 0
+            tally.source_rows = tally.messages + tally.skips
+            tally.extra_recipients = tally.already_planned = 0
         if tally.messages == 0 and kind is not RunKind.REGULAR:
             with self._outbox.write() as connection:
-                runs.discard(connection, run_id)
+                runs.discard(connection, run_id, planner=self._identity)
             return Planned(
                 run=None,
                 rows_read=rows_read,
@@ -309,7 +318,8 @@ def _kind(order: Order, earlier: Iterable[Run]) -> RunKind:
     if order.resend is not None:
         return RunKind.CORRECTION if order.resend is Resend.CHANGED else RunKind.RESEND
     void = {RunState.CANCELLED, RunState.MISSED}
-    return RunKind.REGULAR if all(run.state in void for run in earlier) else RunKind.SUPPLEMENT
+    whole = any(run.kind is RunKind.REGULAR and run.state not in void for run in earlier)
+    return RunKind.SUPPLEMENT if whole or order.recipe.only else RunKind.REGULAR
 
 
 def _silent(subjects: Iterable[str]) -> Composed:

@@ -13,6 +13,7 @@ from typing import Any
 
 from jinja2 import StrictUndefined, Template, TemplateSyntaxError, UndefinedError, meta, nodes
 from jinja2.exceptions import SecurityError
+from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from smsengine.errors import ConfigError, RowError, TextError
@@ -45,11 +46,11 @@ _ALLOWED_NODES = (
     nodes.Sub,
     nodes.FloorDiv,
     nodes.Neg,
-    nodes.Concat,
     nodes.Assign,
 )
 _ALLOWED_TESTS = ("defined", "none", "eq", "equalto", "ne", "gt", "ge", "lt", "le", "in")
-_PERIOD_PARTS = ("month", "year", "previous", "next", "first_day", "last_day")
+_CANNOT_FILL = (UndefinedError, SecurityError, TypeError, AttributeError, ZeroDivisionError)
+_PERIOD_PARTS = ("month", "year", "previous", "next")
 
 
 def _money(value: object) -> str:
@@ -100,8 +101,23 @@ def _printed(value: object) -> str:
 
 
 class _Sandbox(ImmutableSandboxedEnvironment):
+    intercepted_binops = frozenset({"+"})
+
     def is_safe_attribute(self, obj: Any, attr: str, _value: Any) -> bool:
         return isinstance(obj, Period) and attr in _PERIOD_PARTS
+
+    def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
+        """Add; ``{% set a = a + a %}`` must not double a text again and again."""
+        result = super().call_binop(context, operator, left, right)
+        if isinstance(result, str) and len(result) > MAX_CHARACTERS:
+            raise _too_long()
+        return result
+
+
+def _too_long() -> RowError:
+    return RowError(
+        f"The text is longer than {MAX_CHARACTERS} characters.", reason=SkipReason.TOO_LONG
+    )
 
 
 def _environment() -> _Sandbox:
@@ -143,6 +159,10 @@ class MessageTemplate:
             code = environment.compile(tree, name, name)
         except TemplateSyntaxError as error:
             raise ConfigError(f"{name}:{error.lineno}: {error.message}") from error
+        except RowError as error:
+            raise ConfigError(f"{name}: {error}") from error
+        except (RecursionError, SyntaxError) as error:
+            raise ConfigError(f"{name}: is nested too deeply.") from error
         template = Template.from_code(environment, code, {})
         self._render = template.root_render_func
         self._context = template.new_context
@@ -151,18 +171,42 @@ class MessageTemplate:
         for node in _walk(tree):
             if not isinstance(node, _ALLOWED_NODES):
                 what = type(node).__name__.lower()
+                line = next(each.lineno for each in _walk(node) if each.lineno)
                 raise ConfigError(
-                    f"{self.name}:{node.lineno}: '{what}' is not allowed in a message template;"
+                    f"{self.name}:{line}: '{what}' is not allowed in a message template;"
                     " use text, {{ values }}, filters and {% if %}."
                 )
             if isinstance(node, nodes.TemplateData):
                 node.data = self._folded(node)
+            elif isinstance(node, nodes.Filter):
+                self._check_known(node, _FILTERS)
+            elif isinstance(node, nodes.Test):
+                self._check_known(node, _ALLOWED_TESTS)
+            elif isinstance(node, nodes.Name) and (node.name, node.ctx) == ("period", "store"):
+                raise ConfigError(f"{self.name}:{node.lineno}: 'period' cannot be set anew.")
+
+    def _check_known(self, node: nodes.Filter | nodes.Test, known: Collection[str]) -> None:
+        # Jinja itself looks for a filter inside {% if %} only when it gets there.
+        if node.name not in known:
+            what = type(node).__name__.lower()
+            raise ConfigError(
+                f"{self.name}:{node.lineno}: there is no {what} {node.name!r};"
+                f" there are: {', '.join(known)}."
+            )
 
     def _folded(self, node: nodes.TemplateData) -> str:
         try:
             return fold(node.data)
+        except TextError:
+            for number, words in enumerate(node.data.split("\n"), start=node.lineno):
+                self._check_words(words, number)
+            raise
+
+    def _check_words(self, words: str, line: int) -> None:
+        try:
+            fold(words)
         except TextError as error:
-            raise ConfigError(f"{self.name}:{node.lineno}: {error}") from error
+            raise ConfigError(f"{self.name}:{line}: {error}") from error
 
     def _find_variables(self, tree: nodes.Template) -> Mapping[str, int]:
         """Every name the template takes from outside, with the line of its first use."""
@@ -199,20 +243,12 @@ class MessageTemplate:
             RowError: a value is empty or cannot be sent.
         """
         try:
-            # Without loops, calls and "*" a text is no longer than its template and its values.
+            # Without loops, calls and "*", and with "+" watched, a text ends early.
             text = "".join(self._render(self._context(values))).strip()  # type: ignore[arg-type]
-        except (
-            UndefinedError,
-            SecurityError,
-            TypeError,
-            AttributeError,
-            ZeroDivisionError,
-        ) as error:
+        except _CANNOT_FILL as error:
             raise RowError(f"The template cannot be filled: {error}.") from error
         if len(text) > MAX_CHARACTERS:
-            raise RowError(
-                f"The text is longer than {MAX_CHARACTERS} characters.", reason=SkipReason.TOO_LONG
-            )
+            raise _too_long()
         return text
 
 
@@ -228,7 +264,10 @@ def _settle_period(tree: nodes.Template, environment: _Sandbox, period: Period) 
             alone = nodes.Template([nodes.Output([printed])], lineno=printed.lineno)
             alone.set_environment(environment)
             code = environment.compile(alone, None, None)
-            text = Template.from_code(environment, code, {}).render(period=period)
+            try:
+                text = Template.from_code(environment, code, {}).render(period=period)
+            except (RowError, *_CANNOT_FILL) as error:
+                raise TemplateSyntaxError(str(error), printed.lineno) from error
             output.nodes[place] = nodes.TemplateData(text, lineno=printed.lineno)
 
 

@@ -12,9 +12,9 @@ from sqlalchemy import make_url
 
 from smsengine.clock import VIETNAM, Clock, SystemClock
 from smsengine.config import secret
-from smsengine.config.job import LoadedJob, load_job
+from smsengine.config.job import LoadedJob, load_job, topic_of
 from smsengine.config.settings import GatewaySettings, load_settings
-from smsengine.config.yaml import build
+from smsengine.config.yaml import Document, build
 from smsengine.errors import ConfigError, StoreError, UsageError
 from smsengine.gateways import file, simulated
 from smsengine.gateways.base import Gateway
@@ -53,6 +53,12 @@ class Engine:
         """
         store = Store(self.settings.database)
         if self._is_new_file():
+            if self._key_file_exists():
+                raise StoreError(
+                    f"{store.name} is gone or empty, but its dedup_key is there; restore the ledger"
+                    " from its backup, or run 'smsengine db upgrade' to begin a new one that"
+                    " remembers nothing."
+                )
             self.prepare(store)
         schema.require_current(store)
         with store.write() as connection:
@@ -61,6 +67,7 @@ class Engine:
 
     def prepare(self, store: Store) -> str | None:
         """Bring a ledger to this program's schema; returns the version that it had before."""
+        self._make_private_file()
         before = schema.upgrade(store)
         with store.write() as connection:
             known = installation.remembered(connection)
@@ -76,11 +83,23 @@ class Engine:
         path = Path(url.database)
         return not path.exists() or path.stat().st_size == 0
 
+    def _make_private_file(self) -> None:
+        """A new SQLite ledger holds names and phones: nobody else may read it."""
+        if self._is_new_file():
+            Path(str(make_url(self.settings.database).database)).touch(mode=0o600)
+
+    def _key_path(self) -> Path | None:
+        kind, _, name = self.settings.dedup_key.partition(":")
+        return self.folder / name if kind == "file" else None
+
+    def _key_file_exists(self) -> bool:
+        path = self._key_path()
+        return path is not None and path.exists()
+
     def _make_key_file(self) -> None:
         """A new ledger gets a new key, where the key is a file that is not there yet."""
-        kind, _, name = self.settings.dedup_key.partition(":")
-        path = self.folder / name
-        if kind == "file" and not path.exists():
+        path = self._key_path()
+        if path is not None and not path.exists():
             path.touch(mode=0o600)
             path.write_text(secrets.token_hex(32) + "\n", encoding="ascii")
 
@@ -119,7 +138,19 @@ class Engine:
             raise document.error(
                 ("gateway",), f"is {loaded.job.gateway!r}; {self.config} has: {known}."
             )
+        self._refuse_taken_topic(loaded, document)
         return loaded
+
+    def _refuse_taken_topic(self, loaded: LoadedJob, document: Document) -> None:
+        """A topic has one owner; the Centre's comes first."""
+        for path in self.job_paths():
+            owner = path.parent.name if path.parent != self.settings.jobs else "central"
+            if loaded.owner in (owner, "central"):
+                continue
+            if topic_of(path) == loaded.job.topic:
+                raise document.error(
+                    ("topic",), f"is {loaded.job.topic!r}, which belongs to {owner}; name your own."
+                )
 
     def job(self, name: str) -> LoadedJob:
         """A job by its name, e.g. ``c12-statement`` or ``01-hanoi/dossier``.

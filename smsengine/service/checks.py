@@ -22,6 +22,7 @@ class Checked:
     name: str
     title: str = ""
     period: Period | None = None
+    due: Period | None = None
     faults: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     samples: list[Previewed] = field(default_factory=list)
@@ -38,6 +39,7 @@ def check_job(engine: Engine, path: Path, period: Period | None = None) -> Check
     try:
         loaded = engine.load_job(path)
         checked.title = loaded.job.title
+        checked.due = Period.due(loaded.job.period, engine.clock.now())
         checked.period = period or _period_with_extract(engine, loaded)
         preview = preview_job(engine, loaded, checked.period)
         _sample(checked, preview)

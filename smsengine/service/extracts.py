@@ -23,6 +23,7 @@ from smsengine.config.job import (
     XlsxSource,
     inside_folder,
 )
+from smsengine.config.settings import absolute_database
 from smsengine.errors import ConfigError, SourceError
 from smsengine.notices import contribution, facility, visits
 from smsengine.period import Period
@@ -122,13 +123,19 @@ class Extracts:
             month_of=visits.MonthOf(figures.month_of),
             receipt_zone=facility.ReceiptZone(figures.receipt_zone),
         )
+        schema, table = _records_table(settings) if isinstance(settings, SqlSource) else ("", "")
         statement = facility.statement(
-            rule, self._engine.workdays, columns=_record_columns(figures), table_name="records"
+            rule,
+            self._engine.workdays,
+            columns=_record_columns(figures),
+            table_name=table or "records",
+            schema=schema or None,
         )
         grouped: Source
         if isinstance(settings, SqlSource):
             grouped = GroupedQuery(self._url(settings), statement)
         elif isinstance(settings, CsvSource | ParquetSource):
+            _refuse_declared(settings, self._loaded.path)
             grouped = GroupedFiles(self._paths(settings), statement)
         else:
             raise ConfigError("Figures of kind facility come from csv, parquet or sql.")
@@ -192,10 +199,11 @@ class Extracts:
             return str(path)
 
     def _url(self, settings: SqlSource) -> str:
+        folder = self._engine.folder
         if not secret.is_reference(settings.url):
-            return settings.url
+            return absolute_database(settings.url, folder)
         try:
-            return secret.resolve(settings.url, self._engine.folder).reveal()
+            return absolute_database(secret.resolve(settings.url, folder).reveal(), folder)
         except ValueError as error:
             raise ConfigError(f"{self._loaded.path}: source.url: {error}") from error
 
@@ -222,6 +230,30 @@ def _noting_ties(rows: Iterable[Row], warnings: Warnings) -> Iterator[Row]:
                 " latest versions with different amounts; the larger one counts."
             )
         yield row
+
+
+def _records_table(settings: SqlSource) -> tuple[str, str]:
+    """Schema and name of the table with the visit records.
+
+    Raises:
+        ConfigError: ``query`` is a query; the figures need the table itself.
+    """
+    match = re.fullmatch(r"(?:(\w+)\.)?(\w+)", settings.query.strip())
+    if match is None:
+        raise ConfigError(
+            "source.query: with figures of kind facility it names the table or view with the visit"
+            " records, such as records or portal.records."
+        )
+    return match[1] or "", match[2]
+
+
+def _refuse_declared(settings: CsvSource | ParquetSource, job: Path) -> None:
+    """Visit records are UTF-8, and their delimiter is found; nothing else is read by this way."""
+    if isinstance(settings, CsvSource) and (settings.encoding or settings.delimiter):
+        raise ConfigError(
+            f"{job}: source: visit records are read as UTF-8 with the delimiter they have; leave"
+            " encoding: and delimiter: out."
+        )
 
 
 def _delimiter(settings: CsvSource) -> str | None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from smsengine.clock import VIETNAM
 from smsengine.errors import ConfigError, SmsEngineError
 from smsengine.service.bootstrap import Engine
-from smsengine.service.checks import check_job
+from smsengine.service.checks import Checked, check_job
 
 _LEAST_FREE_BYTES = 2 * 2**30
 
@@ -34,8 +34,15 @@ def examine(engine: Engine) -> Iterator[Finding]:
         yield _asked(f"gateway {name}", lambda name=name: _gateway(engine, name))  # type: ignore[misc]
     for path in engine.job_paths():
         checked = check_job(engine, path)
-        said = checked.faults[0] if checked.faults else f"{checked.messages} texts rendered"
+        said = checked.faults[0] if checked.faults else _rendered(checked)
         yield Finding(what=f"job {checked.name}", good=not checked.faults, said=said)
+
+
+def _rendered(checked: Checked) -> str:
+    said = f"{checked.messages} texts rendered for {checked.period}"
+    if checked.due is not None and checked.period != checked.due:
+        said += f"; there is no extract for {checked.due} yet"
+    return said
 
 
 def _asked(what: str, look: Callable[[], str]) -> Finding:

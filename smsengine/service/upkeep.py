@@ -63,10 +63,11 @@ def backup(engine: Engine, path: Path) -> None:
         raise UsageError(f"{path} exists already; name a new file.")
     engine.store.close()
     try:
+        path.touch(mode=0o600)
         with (
             closing(sqlite3.connect(str(url.database))) as source,
             closing(sqlite3.connect(path)) as copy,
         ):
             source.backup(copy, pages=1000)
-    except sqlite3.Error as error:
+    except (sqlite3.Error, OSError) as error:
         raise UsageError(f"{path}: the copy failed ({error}).") from error

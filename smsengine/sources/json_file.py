@@ -61,7 +61,7 @@ class JsonFile:
         self.path = Path(path)
         self.items = items
         self._name = name or str(path)
-        self._declared = column_names(columns, f"{self._name}: `columns:`") if columns else None
+        self._declared = column_names(columns, f"{self._name}: `fields:`") if columns else None
         self._lines = JsonLines(path, columns=columns, name=name) if lines else None
 
     @property
@@ -118,7 +118,7 @@ class JsonFile:
             raise SourceError(self._no_such_list())
         if not self._declared:
             raise SourceError(
-                f"{self.name}: the list at {self.items!r} is empty; declare `columns:` to allow it."
+                f"{self.name}: the list at {self.items!r} is empty; declare `fields:` to allow it."
             )
         return _Table(self._declared, frozenset(), iter(()))
 

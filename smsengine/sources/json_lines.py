@@ -35,7 +35,7 @@ class JsonLines:
         """Remember the file; ``columns`` not declared are the keys of the first line."""
         self.path = Path(path)
         self._name = name or str(path)
-        self._declared = column_names(columns, f"{self._name}: `columns:`") if columns else None
+        self._declared = column_names(columns, f"{self._name}: `fields:`") if columns else None
 
     @property
     def name(self) -> str:

@@ -43,14 +43,19 @@ class Draft(NamedTuple):
 
 
 class Known(NamedTuple):
-    """The newest edition that the ledger holds for a dedup key."""
+    """What the ledger holds for a dedup key: the newest edition that was not withdrawn.
+
+    ``state`` is cancelled only where every edition was. ``last_revision`` is the highest number in
+    use, ``told`` how many editions were not withdrawn.
+    """
 
     id: int
     run_id: int
-    revision: int
     row_number: int
     text_hash: bytes
     state: MessageState
+    last_revision: int
+    told: int
 
 
 def reference(dedup_key: bytes, revision: int) -> str:
@@ -108,17 +113,33 @@ def insert_drafts(
 
 
 def newest_known(connection: Connection, keys: Sequence[bytes]) -> Mapping[bytes, Known]:
-    """The newest edition of each of these dedup keys that the ledger holds."""
-    columns = [messages.c[name] for name in Known._fields]
+    """What the ledger holds for each of these dedup keys; keys that it does not know are absent."""
     statement = (
-        select(messages.c.dedup_key, *columns)
+        select(
+            messages.c.dedup_key,
+            messages.c.id,
+            messages.c.run_id,
+            messages.c.row_number,
+            messages.c.text_hash,
+            messages.c.state,
+            messages.c.revision,
+        )
         .where(messages.c.dedup_key.in_(keys))
-        .order_by(messages.c.revision)
+        .order_by(messages.c.dedup_key, messages.c.revision)
     )
-    return {
-        row[0]: Known(row[1], row[2], row[3], row[4], row[5], MessageState(row[6]))
-        for row in connection.execute(statement)
-    }
+    found: dict[bytes, Known] = {}
+    for key, *rest, state, revision in connection.execute(statement):
+        before = found.get(key)
+        withdrawn = state == MessageState.CANCELLED
+        told = (before.told if before else 0) + (not withdrawn)
+        if before is not None and withdrawn and before.told:
+            found[key] = before._replace(last_revision=revision)
+        else:
+            message_id, run_id, row_number, text_hash = rest
+            found[key] = Known(
+                message_id, run_id, row_number, text_hash, MessageState(state), revision, told
+            )
+    return found
 
 
 def contradicting_subjects(connection: Connection, run_id: int) -> set[str]:

@@ -91,12 +91,20 @@ def seal(connection: Connection, run_id: int, planner: str, values: dict[str, An
     return connection.execute(statement).rowcount == 1
 
 
-def discard(connection: Connection, run_id: int) -> None:
-    """Throw away a run that was never sealed, with all its rows."""
-    planning = select(runs.c.id).where(runs.c.id == run_id, runs.c.state == RunState.PLANNING)
+def discard(connection: Connection, run_id: int, *, planner: str | None) -> None:
+    """Throw away a run of this planner that was never sealed, with all its rows.
+
+    SQLite gives the number of a deleted run to the next one, so the planner is part of the name.
+    """
+    unsealed = (
+        runs.c.id == run_id,
+        runs.c.state == RunState.PLANNING,
+        runs.c.planner.is_not_distinct_from(planner),
+    )
+    planning = select(runs.c.id).where(*unsealed)
     for table in (messages, skips, events):
         connection.execute(delete(table).where(table.c.run_id.in_(planning)))
-    connection.execute(delete(runs).where(runs.c.id == run_id, runs.c.state == RunState.PLANNING))
+    connection.execute(delete(runs).where(*unsealed))
 
 
 def move(connection: Connection, run_id: int, after: RunState, **values: Any) -> None:

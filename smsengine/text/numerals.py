@@ -46,6 +46,9 @@ _LONGEST = 40  # characters of a figure without its unit; more is no figure of o
 _SHOWN = 40  # characters of a wrong value that a sentence repeats
 
 _TAIL = r"(?:[0-9]{0,2}(?:\.[0-9]{3})+|[0-9]*)"
+#: Digits between two marks of thousands.
+_GROUP = 3
+
 _AMOUNT = re.compile(
     rf"""(
     [-0-9] (?<!\w.) (?<!\d[.,:].)                       # begins here; the search skips to it
@@ -86,14 +89,21 @@ def parse_money(text: str, locale: Locale) -> int:
     """Return the whole đồng that ``text`` writes in ``locale``.
 
     Raises:
-        NumberError: as ``parse_number``, or there are decimals other than zero.
+        NumberError: as ``parse_number``; or there are decimals other than zero; or there are three
+            of them, which may as well be thousands of another locale (500.000 is not 500).
     """
     digits = text[1:] if text[:1] == "-" else text
     if digits.isascii() and digits.isdigit() and len(digits) <= _LONGEST:
         return int(text)
     number = parse_number(text, locale)
+    exponent = number.as_tuple().exponent
+    if isinstance(exponent, int) and exponent <= -_GROUP:
+        raise NumberError(
+            f"{_shown(text)} has {-exponent} decimals as numbers: {locale} reads it; if the mark"
+            " parts thousands, declare how this source writes numbers (vi, en, space)."
+        )
     if number != number.to_integral_value():
-        raise NumberError(f"{_shown(text)} has a fraction of a đồng; give whole đồng.")
+        raise NumberError(f"{_shown(text)} is not a whole number.")
     return int(number)
 
 

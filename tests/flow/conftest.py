@@ -17,6 +17,8 @@ from pathlib import Path
 import pytest
 
 from smsengine.service import samples
+from smsengine.service.bootstrap import Engine
+from smsengine.store.engine import Store
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = """\
@@ -121,6 +123,8 @@ def make_office(tmp_path: Path) -> Iterator[Callable[..., Office]]:
         # One key for all, so that a message has the same name and fate in each installation.
         (folder / "smsengine.key").write_text("a" * 64)
         made.append(Office(folder))
+        engine = Engine(folder / "config.yaml")
+        engine.prepare(Store(engine.settings.database))
         return made[-1]
 
     yield make

@@ -28,7 +28,7 @@ def kill_when(office: Office, happened: Callable[[], bool]) -> bool:
     while process.poll() is None:
         if happened():
             process.send_signal(signal.SIGKILL)
-            process.communicate()
+            process.communicate(timeout=30)  # a helper left behind would hold the pipes open
             return True
     process.communicate()
     return False
@@ -41,7 +41,7 @@ def settled_more_than(office: Office, count: int) -> bool:
 
 def undisturbed(make_office: Callable[..., Office]) -> list[tuple[object, ...]]:
     """The ledger of a run that nobody disturbed."""
-    office = make_office("undisturbed")
+    office = make_office("undisturbed", batch=1_000)
     office.write_employers(EMPLOYERS)
     assert office.run(*SEND).returncode in (0, 1)
     return office.ledger()
@@ -58,7 +58,7 @@ def finish_and_compare(office: Office, expected: list[tuple[object, ...]]) -> No
 def test_killed_at_named_points(make_office: Callable[..., Office]) -> None:
     """Killed while planning, when sealed, when claimed, while sending and late: the same ledger."""
     expected = undisturbed(make_office)
-    office = make_office("killed", latency=5)
+    office = make_office("killed", batch=1_000, latency=20)
     office.write_employers(EMPLOYERS)
     points: list[Callable[[], bool]] = [
         lambda: counted(office, "SELECT count(*) FROM messages") > 0,
@@ -76,7 +76,7 @@ def test_killed_at_named_points(make_office: Callable[..., Office]) -> None:
 def test_killed_at_random_times(make_office: Callable[..., Office]) -> None:
     """Killed after random times, again and again: the same ledger."""
     expected = undisturbed(make_office)
-    office = make_office("killed", latency=5)
+    office = make_office("killed", batch=1_000, latency=20)
     office.write_employers(EMPLOYERS)
     chance = random.Random(20190601)
     for _ in range(8):
@@ -85,7 +85,7 @@ def test_killed_at_random_times(make_office: Callable[..., Office]) -> None:
             process.wait(timeout=chance.uniform(0.3, 4.0))
         except subprocess.TimeoutExpired:
             process.send_signal(signal.SIGKILL)
-        process.communicate()
+        process.communicate(timeout=30)
     finish_and_compare(office, expected)
 
 

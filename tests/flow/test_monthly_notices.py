@@ -155,7 +155,7 @@ def test_only_the_wanted_subjects_are_told(office: Office) -> None:
 
 
 def test_contradicting_rows_tell_nobody(office: Office) -> None:
-    """Two rows with different figures for one employer, also with different phones: none is sent."""
+    """Two rows with different figures for one employer: none is sent, whatever the phones."""
     lines = office.extract()
     lines.append(lines[2].replace("268200772,-8445119", "1,-8445119"))
     lines.append(
