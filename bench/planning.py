@@ -16,7 +16,6 @@ import hashlib
 import json
 import multiprocessing
 import os
-import resource
 import shutil
 import sqlite3
 import sys
@@ -86,13 +85,12 @@ class MemoryWatch:
         return self
 
     def _run(self) -> None:
-        while not self._stop.wait(0.1):
+        while not self._stop.wait(0.05):
             self.peak = max(self.peak, peak_memory(os.getpid()))
 
     def __exit__(self, *_: object) -> None:
         self._stop.set()
         self._thread.join()
-        self.peak = max(self.peak, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 
 
 def run_planner(folder: Path, processes: int, period: str = "2019-06") -> dict[str, float]:
@@ -170,9 +168,8 @@ def bare_table(database: sqlite3.Connection) -> str:
             "settled_at",
         )
     ]
-    database.execute(
-        f"CREATE TABLE floor (id INTEGER PRIMARY KEY, {', '.join(names)}, UNIQUE (dedup_key, revision))"
-    )
+    columns = f"id INTEGER PRIMARY KEY, {', '.join(names)}"
+    database.execute(f"CREATE TABLE floor ({columns}, UNIQUE (dedup_key, revision))")
     marks = ", ".join("?" * len(names))
     return f"INSERT INTO floor ({', '.join(names)}) VALUES ({marks}) ON CONFLICT DO NOTHING"
 
@@ -200,7 +197,7 @@ def fill_months(folder: Path, months: int) -> None:
     for _ in range(months):
         period = Period.parse(Path(folder / "oldest").read_text()).previous
         (folder / f"c12-{period}.csv").symlink_to(folder / "c12-2019-06.csv")
-        run_planner(folder, 2, str(period))
+        child(run_planner, folder, 2, str(period))
         (folder / "oldest").write_text(str(period))
 
 
@@ -228,7 +225,8 @@ def show(name: str, measured: dict[str, float], floor: dict[str, float] | None =
     ratio = f"{rate / (floor['rows'] / floor['seconds']):.2f}" if floor else ""
     memory = f"{measured['mb']:,.0f} MB" if measured["mb"] else ""
     print(
-        f"{name:<44}{measured['rows']:>10,.0f}{measured['seconds']:>9.1f} s{rate:>10,.0f}/s{ratio:>8}{memory:>10}",
+        f"{name:<44}{measured['rows']:>10,.0f}{measured['seconds']:>9.1f} s"
+        f"{rate:>10,.0f}/s{ratio:>8}{memory:>10}",
         flush=True,
     )
     return rate

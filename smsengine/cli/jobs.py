@@ -104,14 +104,20 @@ def _show(checked: Checked) -> None:
 @click.argument("name")
 @click.option("--province", metavar="CODE-NAME", help="The office it belongs to, e.g. 01-hanoi.")
 @click.option("--gateway", help="Default: the first of the configuration.")
+@as_json
 @with_engine
-def new(engine: Engine, name: str, province: str | None, gateway: str | None) -> None:
+def new(
+    engine: Engine, name: str, province: str | None, gateway: str | None, *, as_json: bool
+) -> None:
     """Write the files of a new notice: a commented job, its template, a small extract."""
     if gateway and gateway not in engine.settings.gateways:
         known = ", ".join(engine.settings.gateways)
         raise UsageError(f"There is no gateway {gateway!r}; there are: {known}.")
     written = write_new_job(engine, name, province, gateway)
     full_name = f"{province}/{name}" if province else name
+    if as_json:
+        say_json({"job": full_name, "files": [written.job, written.template, written.extract]})
+        return
     say("Written; open them and change what is yours:")
     for path, what in (
         (written.job, "what, when, to whom"),

@@ -20,13 +20,16 @@ def db() -> None:
 
 
 @db.command()
+@as_json
 @with_engine
-def upgrade(engine: Engine) -> None:
+def upgrade(engine: Engine, *, as_json: bool) -> None:
     """Bring the ledger to this program's schema; a new one is made."""
     store = Store(engine.settings.database)
     before = engine.prepare(store)
     after = schema.newest_version()
-    if before == after:
+    if as_json:
+        say_json({"before": before, "after": after})
+    elif before == after:
         say(f"{store.name} has schema {after} already.")
     else:
         say(f"{store.name}: schema {before or 'none'} -> {after}.")
@@ -50,10 +53,12 @@ def check(engine: Engine, *, as_json: bool) -> None:
 
 @db.command()
 @click.argument("path", type=click.Path(path_type=Path, dir_okay=False))
+@as_json
 @with_engine
-def backup(engine: Engine, path: Path) -> None:
+def backup(engine: Engine, path: Path, *, as_json: bool) -> None:
     """Copy a SQLite ledger to PATH while it is in use. Keep the key file with it."""
     upkeep.backup(engine, path)
-    say(
-        f"{path} is a whole copy of {engine.store.name}; keep the dedup_key with it, apart from it."
-    )
+    if as_json:
+        say_json({"path": path})
+    else:
+        say(f"{path} is a whole copy of {engine.store.name}; keep a copy of the key apart from it.")

@@ -9,7 +9,7 @@ import click
 
 from smsengine.cli.options import Exit, a_reason, as_json, finish, with_engine, yes
 from smsengine.cli.output import say, say_json, table, watching
-from smsengine.cli.show import local_time, show_account, show_manifest, show_texts
+from smsengine.cli.show import counted, local_time, show_account, show_manifest, show_texts
 from smsengine.errors import UsageError
 from smsengine.lifecycle import RunState
 from smsengine.planning import release
@@ -59,7 +59,7 @@ def list_runs(engine: Engine, job: str | None, limit: int, *, as_json: bool) -> 
                 money(run.messages),
                 money(run.skips),
                 money(run.cost),
-                local_time(run.created_at)[:16],
+                local_time(run.created_at)[:10],
             )
             for run in found
         ],
@@ -109,18 +109,23 @@ def _short(actor: str) -> str:
 @runs.command()
 @click.argument("run_id", type=int, metavar="RUN")
 @yes
+@as_json
 @with_engine
-def approve(engine: Engine, run_id: int, *, yes: bool) -> None:
+def approve(engine: Engine, run_id: int, *, yes: bool, as_json: bool) -> None:
     """Release a held run after looking at its manifest, and send it; goes on where it stopped."""
     run = _account(engine, run_id).run
     if run.state not in (RunState.RELEASED, RunState.SENDING):
-        show_manifest(run)
+        if not as_json:
+            show_manifest(run)
         if not yes:
             click.confirm("Release this run? (--yes does not ask)", abort=True, err=True)
         run = sender.release_run(engine, run, getpass.getuser())
-    with watching(quiet=False) as watch:
+    with watching(quiet=as_json) as watch:
         sender.send_run(engine, run, watch)
-    show_account(engine.store, run.id)
+    if as_json:
+        say_json(_account(engine, run_id).facts())
+    else:
+        show_account(engine.store, run.id)
     finish(Exit.LOOK if _account(engine, run_id).needs_a_look else Exit.DONE)
 
 
@@ -128,8 +133,9 @@ def approve(engine: Engine, run_id: int, *, yes: bool) -> None:
 @click.argument("run_id", type=int, metavar="RUN")
 @a_reason
 @yes
+@as_json
 @with_engine
-def cancel(engine: Engine, run_id: int, reason: str, *, yes: bool) -> None:
+def cancel(engine: Engine, run_id: int, reason: str, *, yes: bool, as_json: bool) -> None:
     """Withdraw what a run has not handed over yet."""
     found = _account(engine, run_id)
     if not reason:
@@ -141,16 +147,24 @@ def cancel(engine: Engine, run_id: int, reason: str, *, yes: bool) -> None:
     withdrawn = release.cancel(
         engine.store, found.run, clock=engine.clock, actor=getpass.getuser(), reason=reason
     )
-    say(f"{money(withdrawn)} messages were withdrawn.")
+    if as_json:
+        say_json({"run": run_id, "withdrawn": withdrawn})
+    else:
+        say(f"{counted(withdrawn, 'message was', 'messages were')} withdrawn.")
 
 
 @runs.command()
 @click.argument("run_id", type=int, metavar="RUN")
 @click.argument("path", type=click.Path(path_type=Path, dir_okay=False))
 @click.option("--full-phones", is_flag=True, help="Do not mask the numbers.")
+@as_json
 @with_engine
-def export(engine: Engine, run_id: int, path: Path, *, full_phones: bool) -> None:
+def export(engine: Engine, run_id: int, path: Path, *, full_phones: bool, as_json: bool) -> None:
     """Write every row of RUN to PATH (.csv or .xlsx), with its state or its reason."""
     _account(engine, run_id)
     rows = exports.lines(engine.store, run_id, full_phones=full_phones)
-    say(f"{money(exports.write(path, rows))} rows written to {path}.")
+    written = exports.write(path, rows)
+    if as_json:
+        say_json({"run": run_id, "path": path, "rows": written})
+    else:
+        say(f"{counted(written, 'row', 'rows')} written to {path}.")

@@ -30,6 +30,11 @@ _MEANING = {
 }
 
 
+def counted(count: int, one: str, many: str) -> str:
+    """``1 message`` or ``12.000 messages``."""
+    return f"{money(count)} {one if count == 1 else many}"
+
+
 def show_manifest(run: Run) -> None:
     """What was counted before anything is sent."""
     facts = json.loads(run.manifest)
@@ -56,7 +61,8 @@ def show_manifest(run: Run) -> None:
     table(("what", "count"), rows, right="count")
     if facts["warnings"]:
         say(
-            f"{money(facts['warnings'])} warnings, e.g. {facts['first_warnings'][0]}",
+            f"{counted(facts['warnings'], 'warning', 'warnings')}, e.g."
+            f" {facts['first_warnings'][0]}",
             style="yellow",
         )
     if run.held_because and run.state is RunState.HELD:
@@ -105,7 +111,7 @@ def _say_tie(found: Account) -> None:
         run = found.run
         recipients = run.source_rows + run.extra_recipients
         say(
-            f"Ties: {money(recipients)} = {money(run.messages)} messages"
+            f"Ties: {money(recipients)} = {counted(run.messages, 'message', 'messages')}"
             f" + {money(run.skips)} skipped + {money(run.already_planned)} told before;"
             f" {money(run.segments)} segments, {money(run.cost)} dong.",
             style="green",
@@ -120,24 +126,26 @@ def show_selection(planned: Planned, *, as_json: bool) -> None:
     if planned.run is None:
         say(f"Nothing new: {money(planned.rows_read)} rows read.")
     if chosen.same:
-        say(f"{money(chosen.same)} recipients have the same message already.")
+        have = counted(chosen.same, "recipient has", "recipients have")
+        say(f"{have} the same message already.")
     if chosen.changed and planned.run is not None and planned.run.kind == "correction":
         return
     if chosen.changed:
         subjects = ", ".join(chosen.changed[:_SHOWN_SUBJECTS])
         more = "" if len(chosen.changed) <= _SHOWN_SUBJECTS else ", ..."
+        have = counted(len(chosen.changed), "recipient has", "recipients have")
         say(
-            f"{money(len(chosen.changed))} recipients have a message with other figures and got no"
-            f" new one ({subjects}{more}); if that was sent and these are corrections: --resend"
+            f"{have} a message with other figures and got no new one"
+            f" ({subjects}{more}); if that was sent and these are corrections: --resend"
             " changed --reason TEXT; if it is held, cancel its run.",
             style="yellow",
         )
     for count, what in (
-        (chosen.still_open, "recipients were left out: their last message is not settled yet"),
-        (chosen.over_cap, "recipients were left out: they were told as often as the job allows"),
+        (chosen.still_open, "left out: the last message is not settled yet"),
+        (chosen.over_cap, "left out: told as often as the job allows"),
     ):
         if count:
-            say(f"{money(count)} {what}.", style="yellow")
+            say(f"{counted(count, 'recipient', 'recipients')} {what}.", style="yellow")
 
 
 def local_time(value: object) -> str:
