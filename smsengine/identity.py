@@ -38,11 +38,21 @@ def is_surely_gone(identity: str) -> bool:
 
     False when it runs, and also when it cannot be told: another host or another container.
     """
+    return _is_running(identity) is False
+
+
+def is_surely_running(identity: str) -> bool:
+    """Say whether that process can be proved to run; False also when it cannot be told."""
+    return _is_running(identity) is True
+
+
+def _is_running(identity: str) -> bool | None:
+    """None when it cannot be told from here."""
     try:
         host, pid, start, namespace = identity.rsplit(":", 3)
         number = int(pid)
     except ValueError:
-        return False
+        return None
     if host != socket.gethostname() or namespace != _namespace() or not namespace:
-        return False
-    return _start_time(number) != start
+        return None
+    return _start_time(number) == start

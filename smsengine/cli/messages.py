@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
 import click
+from sqlalchemy import RowMapping
 
 from smsengine.cli.options import as_json, with_engine
 from smsengine.cli.output import say, say_json, table
 from smsengine.cli.show import local_time
 from smsengine.errors import UsageError
-from smsengine.phone import PhoneBook, mask
+from smsengine.phone import Phone, PhoneBook, mask
 from smsengine.service.bootstrap import Engine
 from smsengine.store import attempts, receipts, skips
 from smsengine.store import messages as stored
@@ -28,12 +29,9 @@ def messages() -> None:
 @with_engine
 def find(engine: Engine, wanted: str, limit: int, *, as_json: bool) -> None:
     """Everything about a facility, employer or phone number, newest first."""
-    phones = [
-        phone for phone in engine_book(engine).parse(wanted) if not isinstance(phone, Exception)
-    ]
-    address = phones[0].e164 if phones else ""
     with engine.store.read() as connection:
         found = list(stored.find(connection, subject=wanted, limit=limit))
+        address = _address(engine, wanted)
         if address and not found:
             found = list(stored.find(connection, address=address, limit=limit))
         skipped = list(skips.find(connection, wanted, limit))
@@ -41,22 +39,22 @@ def find(engine: Engine, wanted: str, limit: int, *, as_json: bool) -> None:
         for row in found:
             say_json(_facts(row))
         for row in skipped:
-            say_json(
-                {
-                    "run": row["run_id"],
-                    "job": row["job"],
-                    "period": row["period"],
-                    "subject": row["subject"],
-                    "state": "skipped",
-                    "reason": row["reason"],
-                    "detail": row["detail"],
-                }
-            )
-        return
-    if not found and not skipped:
+            say_json(_skip_facts(row))
+    elif not found and not skipped:
         say(f"Nothing is known about {wanted!r}.")
-        return
-    rows = [
+    else:
+        _show_found(found, skipped)
+
+
+def _address(engine: Engine, wanted: str) -> str:
+    """The phone number that is meant, as E.164; empty for none."""
+    book = PhoneBook(engine.settings.phones.extra_prefixes)
+    phones = [phone for phone in book.parse(wanted) if isinstance(phone, Phone)]
+    return phones[0].e164 if phones else ""
+
+
+def _show_found(found: Sequence[RowMapping], skipped: Sequence[RowMapping]) -> None:
+    rows: list[tuple[object, ...]] = [
         (
             row["id"],
             row["job"],
@@ -68,27 +66,13 @@ def find(engine: Engine, wanted: str, limit: int, *, as_json: bool) -> None:
         )
         for row in found
     ]
-    rows += [
-        (
-            "",
-            row["job"],
-            row["period"],
-            row["subject"],
-            "",
-            f"skipped: {row['reason']}",
-            row["detail"],
-        )
-        for row in skipped
-    ]
+    for row in skipped:
+        reason = f"skipped: {row['reason']}"
+        rows.append(("", row["job"], row["period"], row["subject"], "", reason, row["detail"]))
     table(("message", "job", "period", "subject", "phone", "state", "when or why"), rows)
 
 
-def engine_book(engine: Engine) -> PhoneBook:
-    """The phone rules of this installation."""
-    return PhoneBook(engine.settings.phones.extra_prefixes)
-
-
-def _facts(row: Any) -> dict[str, object]:
+def _facts(row: RowMapping) -> dict[str, object]:
     return {
         "message": row["id"],
         "run": row["run_id"],
@@ -101,6 +85,18 @@ def _facts(row: Any) -> dict[str, object]:
         "text": row["text"],
         "segments": row["segments"],
         "settled_at": row["settled_at"],
+    }
+
+
+def _skip_facts(row: RowMapping) -> dict[str, object]:
+    return {
+        "run": row["run_id"],
+        "job": row["job"],
+        "period": row["period"],
+        "subject": row["subject"],
+        "state": "skipped",
+        "reason": row["reason"],
+        "detail": row["detail"],
     }
 
 
@@ -117,14 +113,14 @@ def show(engine: Engine, message_id: int, *, as_json: bool) -> None:
         tried = attempts.attempts_of(connection, message_id)
         heard = receipts.of_message(connection, message_id)
     if as_json:
-        say_json(
-            _facts(row)
-            | {
-                "attempts": [dict(attempt) for attempt in tried],
-                "receipts": [dict(receipt) for receipt in heard],
-            }
-        )
-        return
+        history = {"attempts": [*map(dict, tried)], "receipts": [*map(dict, heard)]}
+        say_json(_facts(row) | history)
+    else:
+        _show_message(row)
+        _show_history(tried, heard)
+
+
+def _show_message(row: RowMapping) -> None:
     say(f"Message {row['id']}: {row['job']} {row['period']}, {row['state']}", style="bold")
     say(
         f"{row['subject']} to {mask(row['address'])}, edition {row['revision']}, row"
@@ -133,13 +129,19 @@ def show(engine: Engine, message_id: int, *, as_json: bool) -> None:
     if row["replaces_id"]:
         say(f"Replaces message {row['replaces_id']}: {row['reason']}")
     say(f"  {row['text']}")
-    history = [
+
+
+def _show_history(tried: Sequence[RowMapping], heard: Sequence[RowMapping]) -> None:
+    rows = [
         (
-            local_time(a["started_at"]),
-            f"attempt {a['number']} through {a['gateway']}",
-            a["outcome"] or "open",
-            f"{a['code'] or ''} {a['detail'] or ''}".strip(),
+            local_time(row["started_at"]),
+            f"attempt {row['number']} through {row['gateway']}",
+            row["outcome"] or "open",
+            f"{row['code'] or ''} {row['detail'] or ''}".strip(),
         )
-        for a in tried
-    ] + [(local_time(r["received_at"]), "receipt", r["status"], r["code"]) for r in heard]
-    table(("when", "what", "outcome", "detail"), history)
+        for row in tried
+    ]
+    rows += [
+        (local_time(row["received_at"]), "receipt", row["status"], row["code"]) for row in heard
+    ]
+    table(("when", "what", "outcome", "detail"), rows)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from sqlalchemy import Connection
@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 from smsengine.clock import Clock
 from smsengine.config.job import Guards
 from smsengine.errors import RefusedError
-from smsengine.identity import is_surely_gone
+from smsengine.identity import is_surely_gone, is_surely_running
 from smsengine.lifecycle import RunKind, RunState, SkipReason
 from smsengine.planning.dedup import Dedup, Selection
 from smsengine.planning.guards import Before, Totals, trip
@@ -157,8 +157,7 @@ class Planner:
                 if run.state is RunState.PLANNING
             ]
         for run in unsealed:
-            lapsed = run.planner_until is None or run.planner_until < now
-            if not lapsed and not is_surely_gone(run.planner or ""):
+            if not _is_abandoned(run, now):
                 raise RefusedError(
                     f"{run.label} is being planned by process {run.planner}; wait for it, or stop"
                     " it and try again."
@@ -255,27 +254,8 @@ class Planner:
     def _store_seal(
         self, order: Order, run_id: int, kind: RunKind, tally: Tally, tripped: list[str]
     ) -> Run:
+        text, digest = sealed(_facts(order, kind, tally, tripped))
         held = [*tripped, *(["Approval is required."] if order.needs_approval else [])]
-        facts = {
-            **tally.facts(),
-            "job": order.job,
-            "topic": order.recipe.topic,
-            "owner": order.owner,
-            "period": order.period,
-            "kind": kind.value,
-            "reason": order.reason,
-            "gateway": order.gateway,
-            "price_per_segment": order.price,
-            "cost": tally.segments * order.price,
-            "money_column": order.guards.money,
-            "source": order.source_name,
-            "job_hash": order.job_hash,
-            "template_hash": order.template_hash,
-            "tripped": tripped,
-            "warnings": order.warnings.count,
-            "first_warnings": order.warnings.first,
-        }
-        text, digest = sealed(facts)
         now = self._clock.now()
         values = {
             "state": RunState.HELD if held else RunState.PLANNED,
@@ -301,6 +281,38 @@ class Planner:
             run = runs.get(connection, run_id)
         assert run is not None
         return run
+
+
+def _facts(order: Order, kind: RunKind, tally: Tally, tripped: list[str]) -> dict[str, object]:
+    """What the manifest says."""
+    return {
+        **tally.facts(),
+        "job": order.job,
+        "topic": order.recipe.topic,
+        "owner": order.owner,
+        "period": order.period,
+        "kind": kind.value,
+        "reason": order.reason,
+        "gateway": order.gateway,
+        "price_per_segment": order.price,
+        "cost": tally.segments * order.price,
+        "money_column": order.guards.money,
+        "source": order.source_name,
+        "job_hash": order.job_hash,
+        "template_hash": order.template_hash,
+        "tripped": tripped,
+        "warnings": order.warnings.count,
+        "first_warnings": order.warnings.first,
+    }
+
+
+def _is_abandoned(run: Run, now: datetime) -> bool:
+    """Say whether the planner of an unsealed run is dead; a slow one on this machine is not."""
+    planner = run.planner or ""
+    if is_surely_gone(planner):
+        return True
+    lapsed = run.planner_until is None or run.planner_until < now
+    return lapsed and not is_surely_running(planner)
 
 
 def _batches(composed: Iterable[Composed]) -> Iterator[list[Composed]]:

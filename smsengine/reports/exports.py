@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
@@ -23,6 +24,8 @@ HEADER = (
     "segments",
     "text",
 )
+#: What a spreadsheet takes for a formula. A phone or an amount with its sign is none.
+_FORMULA = re.compile(r"[=@\t\r]|[+-](?![0-9.]+\Z)")
 _Line = tuple[str, ...]
 
 
@@ -84,8 +87,13 @@ def _write_csv(path: Path, rows: Iterable[_Line]) -> int:
         table = csv.writer(file)
         table.writerow(HEADER)
         for written, row in enumerate(rows, start=1):  # noqa: B007 - the last number is the sum
-            table.writerow(row)
+            table.writerow([_harmless(cell) for cell in row])
     return written
+
+
+def _harmless(cell: str) -> str:
+    """A cell that a spreadsheet would run as a formula becomes words; numbers stay numbers."""
+    return f"'{cell}" if _FORMULA.match(cell) else cell
 
 
 def _write_xlsx(path: Path, rows: Iterable[_Line]) -> int:

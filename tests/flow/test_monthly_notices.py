@@ -207,3 +207,55 @@ def test_a_backup_is_a_whole_ledger(office: Office) -> None:
     office.config.write_text(office.config.read_text().replace("ledger.db", "copy.db"))
     assert 0 == office.run("db", "check").returncode
     assert 59 == json.loads(office.run("runs", "show", "1", "--json").stdout)["messages"]
+
+
+def test_a_cancelled_resend_tells_nobody_again(office: Office) -> None:
+    """Withdrawing a re-send by mistake leaves everybody with the edition that was sent."""
+    office.run(*SEND)
+    job = office.folder / "jobs" / "c12-statement.yaml"
+    automatic = job.read_text()
+    job.write_text(automatic + "\napproval: required\n")
+    assert 3 == office.run(*SEND, "--resend", "all", "--reason", "oops", "--yes").returncode
+    office.run("runs", "cancel", "2", "--reason", "by mistake", "--yes")
+    job.write_text(automatic)
+    before = len(office.delivered())
+    assert "Nothing new" in office.run(*SEND).stdout
+    assert before == len(office.delivered())
+
+
+def test_telling_one_first_does_not_evade_the_guards(office: Office) -> None:
+    """After --only the first whole plan is still judged against the month before."""
+    office.run(*SEND)
+    lines = office.extract()
+    office.write_extract(lines[:41], "2019-07")
+    july = ("send", "c12-statement", "--period", "2019-07")
+    office.run(*july, "--only", "TA0001A")
+    whole = office.run(*july)
+    assert (3, True) == (whole.returncode, "rows went from 60" in whole.stdout)
+
+
+def test_a_lost_ledger_is_not_replaced_in_silence(office: Office) -> None:
+    """Without its ledger, but with its key, the engine refuses instead of telling all again."""
+    office.run(*SEND)
+    for path in office.folder.glob("ledger.db*"):
+        path.unlink()
+    refused = office.run(*SEND)
+    assert (2, True) == (refused.returncode, "is gone or empty" in refused.stderr)
+    assert not (office.folder / "ledger.db").exists()
+
+
+def test_an_office_cannot_take_a_topic_of_the_centre(office: Office) -> None:
+    """A province's job with the Centre's topic is refused, with file and line."""
+    assert 0 == office.run("jobs", "new", "mine", "--province", "01-hanoi").returncode
+    job = office.folder / "jobs" / "provinces" / "01-hanoi" / "mine.yaml"
+    job.write_text(job.read_text().replace("topic: 01-hanoi-mine", "topic: c12-statement"))
+    refused = office.run("jobs", "check", "01-hanoi/mine")
+    assert (2, True) == (refused.returncode, "belongs to central" in refused.stdout)
+    assert 2 == office.run("send", "01-hanoi/mine", "--period", "2026-10").returncode
+
+
+def test_the_ledger_is_private(office: Office) -> None:
+    """Ledger, key and backup hold names and phones; only their owner reads them."""
+    office.run("db", "backup", str(office.folder / "copy.db"))
+    modes = {(office.folder / name).stat().st_mode & 0o077 for name in ("ledger.db", "copy.db")}
+    assert {0} == modes

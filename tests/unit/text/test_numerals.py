@@ -118,7 +118,7 @@ def test_money_is_whole_dong(text: str, amount: int) -> None:
 
 def test_a_fraction_of_a_dong_is_refused() -> None:
     """Nothing is rounded here."""
-    with pytest.raises(NumberError, match="fraction"):
+    with pytest.raises(NumberError, match="whole number"):
         parse_money("1.234,5", "vi")
 
 
@@ -157,3 +157,18 @@ def test_amounts_of_a_text_are_found_with_their_sign(text: str, amounts: list[in
 def test_parsed_figures_are_decimals() -> None:
     """No binary floating point touches a figure."""
     assert Decimal("0.1") == parse_number("0,1", "vi")
+
+
+@pytest.mark.parametrize(
+    ("text", "locale"),
+    [("500.000", "plain"), ("500.000", "en"), ("500,000", "vi"), ("500,000", "space")],
+)
+def test_what_may_be_thousands_is_no_fraction(text: str, locale: Locale) -> None:
+    """Three decimals may part thousands of another locale: half a million is not sent as 500."""
+    with pytest.raises(NumberError, match="declare how this source writes numbers"):
+        parse_money(text, locale)
+
+
+def test_two_zero_decimals_are_whole_money() -> None:
+    """Exports with two decimals are read."""
+    assert 1234567 == parse_money("1.234.567,00", "vi")
