@@ -9,7 +9,15 @@ from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 from rich.text import Text
 
@@ -60,19 +68,31 @@ def watching(*, quiet: bool) -> Iterator[Watch]:
         MofNCompleteColumn(),
         TextColumn("{task.fields[rate]}"),
         TimeElapsedColumn(),
+        TimeRemainingColumn(elapsed_when_finished=True),
     ]
     with Progress(*columns, console=console(stderr=True), transient=True) as bars:
-        yield Watch(planning=_bar(bars, "planning rows"), sending=_bar(bars, "sending messages"))
+        planning, sending = _Bar(bars, "planning rows"), _Bar(bars, "sending messages")
+        yield Watch(planning=planning.advance, expected=sending.expect, sending=sending.advance)
 
 
-def _bar(bars: Progress, what: str) -> Any:
-    task: list[Any] = []
+class _Bar:
+    """One bar, which appears when it has something to show."""
 
-    def advance(count: int) -> None:
-        if not task:
-            task.append(bars.add_task(what, total=None, rate=""))
-        bars.advance(task[0], count)
-        speed = bars.tasks[0].speed
-        bars.update(task[0], rate=f"{speed:,.0f}/s" if speed else "")
+    def __init__(self, bars: Progress, what: str) -> None:
+        self._bars = bars
+        self._what = what
+        self._task: TaskID | None = None
 
-    return advance
+    def expect(self, total: int | None) -> None:
+        if self._task is not None:
+            self._bars.remove_task(self._task)
+        self._task = self._bars.add_task(self._what, total=total, rate="")
+
+    def advance(self, count: int) -> None:
+        if self._task is None:
+            self.expect(None)
+        task = self._task
+        if task is not None:
+            self._bars.advance(task, count)
+            speed = next(each.speed for each in self._bars.tasks if each.id == task)
+            self._bars.update(task, rate=f"{speed:,.0f}/s" if speed else "")

@@ -17,7 +17,7 @@ from smsengine.planning.planner import Order, Planned, Resend
 from smsengine.receipts.matching import store_receipts
 from smsengine.service.bootstrap import Engine
 from smsengine.service.extracts import order_for
-from smsengine.store import runs
+from smsengine.store import messages, runs
 from smsengine.store.engine import Store
 from smsengine.store.runs import Run
 from smsengine.store.tables import metadata
@@ -42,9 +42,10 @@ class Request:
 
 @dataclass(kw_only=True)
 class Watch:
-    """Where progress is shown while a person waits."""
+    """Where progress is shown while a person waits; ``expected`` is told how many messages come."""
 
     planning: Progress = field(default=_silent)
+    expected: Progress = field(default=_silent)
     sending: Progress = field(default=_silent)
 
 
@@ -95,6 +96,8 @@ def send_run(engine: Engine, run: Run, watch: Watch) -> None:
     """
     if run.state is RunState.PLANNED:
         run = release_run(engine, run, engine.identity)
+    with engine.store.read() as connection:
+        watch.expected(messages.waiting(connection, run.id)[0])
     with closing(engine.gateway(run.gateway)) as gateway:
         dispatcher = engine.dispatcher(gateway, run.gateway, watch.sending)
         dispatcher.drain(run, after_batch=lambda: _fetch(engine, gateway, run.gateway))
