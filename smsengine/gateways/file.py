@@ -53,9 +53,9 @@ class LineFile:
                 position -= step
             file.truncate(0)
 
-    def append(self, lines: Sequence[dict[str, Any]]) -> None:
-        """Write lines and wait until they are on disk."""
-        content = "".join(json.dumps(line) + "\n" for line in lines).encode("ascii")
+    def append(self, batch: Sequence[Outbound]) -> None:
+        """Write a line for each message and wait until they are on disk."""
+        content = "".join(json.dumps(_line(message)) + "\n" for message in batch).encode("ascii")
         while content:  # a full disk takes a part first, and says so at the next write
             content = content[self._file.write(content) :]
         os.fsync(self._file.fileno())
@@ -65,8 +65,22 @@ class LineFile:
             for line in file:
                 yield json.loads(line)
 
+    def taken(self, references: Sequence[str]) -> set[str]:
+        """Those of these references that have a line."""
+        wanted = set(references)
+        return {line["reference"] for line in self if line["reference"] in wanted}
+
     def close(self) -> None:
         self._file.close()
+
+
+def _line(message: Outbound) -> dict[str, Any]:
+    return {
+        "reference": message.reference,
+        "to": message.address,
+        "text": message.text,
+        "segments": message.segments,
+    }
 
 
 class FileGateway:
@@ -78,22 +92,11 @@ class FileGateway:
         self._lines = LineFile(folder / options.path)
 
     def send(self, batch: Sequence[Outbound]) -> Sequence[Outcome]:
-        self._lines.append(
-            [
-                {
-                    "reference": message.reference,
-                    "to": message.address,
-                    "text": message.text,
-                    "segments": message.segments,
-                }
-                for message in batch
-            ]
-        )
+        self._lines.append(batch)
         return [_accepted(message.reference) for message in batch]
 
     def query(self, references: Sequence[str]) -> Sequence[Outcome | None]:
-        wanted = set(references)
-        taken = {line["reference"] for line in self._lines if line["reference"] in wanted}
+        taken = self._lines.taken(references)
         return [_accepted(name) if name in taken else None for name in references]
 
     def receipts(self) -> Sequence[Receipt]:

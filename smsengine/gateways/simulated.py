@@ -60,12 +60,7 @@ class SimulatedGateway:
         outcomes = [self._outcome(message.reference) for message in batch]
         self._lines.append(
             [
-                {
-                    "reference": message.reference,
-                    "to": message.address,
-                    "text": message.text,
-                    "segments": message.segments,
-                }
+                message
                 for message, outcome in zip(batch, outcomes, strict=True)
                 if outcome.kind is OutcomeKind.ACCEPTED
             ]
@@ -73,8 +68,7 @@ class SimulatedGateway:
         return outcomes
 
     def query(self, references: Sequence[str]) -> Sequence[Outcome | None]:
-        wanted = set(references)
-        taken = {line["reference"] for line in self._lines if line["reference"] in wanted}
+        taken = self._lines.taken(references)
         return [self._outcome(name) if name in taken else None for name in references]
 
     def receipts(self) -> Sequence[Receipt]:
