@@ -46,7 +46,7 @@ def release(store: Store, run: Run, *, key: bytes, clock: Clock, actor: str) -> 
     check_seal(store, run, key)
     now = clock.now()
     with store.write() as connection:
-        runs.move(connection, run.id, RunState.RELEASED, released_upto=2**31 - 1)
+        runs.move(connection, run.id, RunState.RELEASED, released_upto=messages.LAST_PLACE)
         what = "approved" if run.state is RunState.HELD else "released"
         runs.note(connection, run.id, at=now, actor=actor, what=what, detail=run.held_because)
         after = runs.get(connection, run.id)

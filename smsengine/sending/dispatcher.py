@@ -8,8 +8,11 @@ moved on by proof.
 from __future__ import annotations
 
 import random
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+
+from sqlalchemy import RowMapping
 
 from smsengine.clock import Clock
 from smsengine.errors import SmsEngineError
@@ -25,6 +28,7 @@ from smsengine.store.runs import Run
 LEASE = timedelta(minutes=5)
 _IDLE_SECONDS = 0.2
 _LONGEST_IDLE_SECONDS = 5.0
+_LOST = "worker-lost"
 
 
 class Dispatcher:
@@ -55,19 +59,28 @@ class Dispatcher:
         """Send everything that is released of a run, until nothing waits any more.
 
         Args:
-            run: a run in state released or sending.
+            run: a run in state released or sending, or finished with unknown messages.
             after_batch: called after each batch, e.g. to fetch receipts.
 
         Raises:
             SmsEngineError: the gateway refuses our account; every message keeps its place.
         """
         self._recover(run)
-        if run.state is RunState.RELEASED:
-            with self._store.write() as connection:
-                runs.move(connection, run.id, RunState.SENDING)
+        self._start(run)
         while self._send_batch(run) or self._wait(run):
             after_batch()
         self._finish(run)
+
+    def _start(self, run: Run) -> None:
+        """A released run is being sent from now on; a finished one if something waits again."""
+        with self._store.write() as connection:
+            current = runs.get(connection, run.id)
+            if current is None:
+                return
+            waits = messages.waiting(connection, run.id, upto=current.released_upto)[0] > 0
+            again = current.state is RunState.FINISHED and waits
+            if current.state is RunState.RELEASED or again:
+                runs.move(connection, run.id, RunState.SENDING)
 
     def _send_batch(self, run: Run) -> bool:
         now = self._clock.now()
@@ -114,8 +127,10 @@ class Dispatcher:
         """Wait for messages that are due later; False when none is left or the run was stopped."""
         with self._store.read() as connection:
             current = runs.get(connection, run.id)
-            count, due = messages.waiting(connection, run.id)
-        if count == 0 or due is None or current is None or current.state is not RunState.SENDING:
+            if current is None or current.state is not RunState.SENDING:
+                return False
+            due = messages.waiting(connection, run.id, upto=current.released_upto)[1]
+        if due is None:
             return False
         seconds = (due - self._clock.now()).total_seconds()
         self._clock.sleep(min(max(seconds, _IDLE_SECONDS), _LONGEST_IDLE_SECONDS))
@@ -127,39 +142,31 @@ class Dispatcher:
         now = self._clock.now()
         with self._store.read() as connection:
             held = messages.abandoned(connection, run.id)
-        lost = [
-            row["id"]
-            for row in held
-            if row["state"] == MessageState.SENDING
-            and _is_lost(row["worker"], row["lease_until"], now)
-        ]
+        lost = defaultdict[str, list[int]](list)
+        for row in held:
+            if row["state"] == MessageState.SENDING and _is_lost(row, now):
+                lost[row["worker"]].append(row["id"])
         with self._store.write() as connection:
-            if lost:
-                messages.move(connection, lost, MessageState.UNKNOWN, now=now, code="worker-lost")
-                attempts.close_lost(connection, lost, now=now)
-            unknown = [
-                row
-                for row in messages.abandoned(connection, run.id)
-                if row["state"] == MessageState.UNKNOWN
-            ]
+            for worker, ids in lost.items():
+                messages.move(
+                    connection, ids, MessageState.UNKNOWN, now=now, code=_LOST, detail=worker
+                )
+                attempts.close_lost(connection, ids, now=now)
+            held = messages.abandoned(connection, run.id)
+        unknown = [row for row in held if row["state"] == MessageState.UNKNOWN]
         if unknown and self._gateway.capabilities.can_query:
             references = [messages.reference(row["dedup_key"], row["revision"]) for row in unknown]
-            self._resolve([row["id"] for row in unknown], self._gateway.query(references))
+            self._resolve(unknown, self._gateway.query(references))
 
-    def _resolve(self, ids: Sequence[int], answers: Sequence[Outcome | None]) -> None:
+    def _resolve(self, unknown: Sequence[RowMapping], answers: Sequence[Outcome | None]) -> None:
         now = self._clock.now()
         with self._store.write() as connection:
-            for message_id, answer in zip(ids, answers, strict=True):
-                if answer is None:
-                    messages.move(connection, [message_id], MessageState.QUEUED, now=now)
-                elif answer.kind in (OutcomeKind.ACCEPTED, OutcomeKind.DUPLICATE):
+            for row, answer in zip(unknown, answers, strict=True):
+                state = _proved(row, answer)
+                if state is not None:
+                    taken = answer.gateway_id if answer is not None else None
                     messages.move(
-                        connection,
-                        [message_id],
-                        MessageState.ACCEPTED,
-                        now=now,
-                        gateway_id=answer.gateway_id,
-                        code="queried",
+                        connection, [row["id"]], state, now=now, gateway_id=taken, code="queried"
                     )
 
     def _finish(self, run: Run) -> None:
@@ -196,5 +203,21 @@ def _settlement(message: Claimed, outcome: Outcome, reaction: Reaction) -> Settl
     )
 
 
-def _is_lost(worker: str | None, lease_until: datetime | None, now: datetime) -> bool:
-    return lease_until is None or lease_until < now or is_surely_gone(worker or "")
+def _is_lost(row: RowMapping, now: datetime) -> bool:
+    return row["lease_until"] < now or is_surely_gone(row["worker"])
+
+
+def _proved(row: RowMapping, answer: Outcome | None) -> MessageState | None:
+    """The state that a gateway's answer proves; None when it proves nothing.
+
+    That the gateway does not have a message is no proof while the worker that held it may only be
+    frozen, and could still hand it over.
+    """
+    if answer is None:
+        frozen = row["code"] == _LOST and not is_surely_gone(row["detail"] or "")
+        return None if frozen else MessageState.QUEUED
+    return {
+        OutcomeKind.ACCEPTED: MessageState.ACCEPTED,
+        OutcomeKind.DUPLICATE: MessageState.ACCEPTED,
+        OutcomeKind.REJECTED: MessageState.REJECTED,
+    }.get(answer.kind)

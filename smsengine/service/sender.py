@@ -84,6 +84,12 @@ def of_period(engine: Engine, request: Request) -> Sequence[Run]:
         return runs.of_period(connection, request.loaded.name, str(request.period))
 
 
+def has_unknown(engine: Engine, run: Run) -> bool:
+    """Say whether a finished run still holds messages whose fate the gateway may know."""
+    with engine.store.read() as connection:
+        return run.state is RunState.FINISHED and messages.has_open(connection, run.id)
+
+
 def release_run(engine: Engine, run: Run, actor: str) -> Run:
     """Check the seal and let a run be sent."""
     return release.release(engine.store, run, key=engine.key, clock=engine.clock, actor=actor)

@@ -63,6 +63,9 @@ def reference(dedup_key: bytes, revision: int) -> str:
     return f"{base64.b32encode(dedup_key).decode().lower()}-{revision}"
 
 
+#: Higher than any place in a run; a run that is released up to it is released whole.
+LAST_PLACE = 2**31 - 1
+
 #: States in which the fate of a message is still open.
 UNSETTLED = frozenset({MessageState.QUEUED, MessageState.UNKNOWN})
 
@@ -188,7 +191,8 @@ def abandoned(connection: Connection, run_id: int) -> Sequence[RowMapping]:
         messages.c.state,
         messages.c.dedup_key,
         messages.c.revision,
-        messages.c.gateway_id,
+        messages.c.code,
+        messages.c.detail,
     ).where(
         messages.c.run_id == run_id,
         messages.c.state.in_([MessageState.SENDING, MessageState.UNKNOWN]),
@@ -251,10 +255,13 @@ def codes(connection: Connection, run_id: int) -> Counter[tuple[MessageState, st
     )
 
 
-def waiting(connection: Connection, run_id: int) -> tuple[int, datetime | None]:
-    """How many messages of a run still wait or are being sent, and when the next one is due."""
+def waiting(
+    connection: Connection, run_id: int, *, upto: int = LAST_PLACE
+) -> tuple[int, datetime | None]:
+    """How many messages up to a place still wait or are being sent, and when the next is due."""
     statement = select(func.count(), func.min(messages.c.due_at)).where(
         messages.c.run_id == run_id,
+        messages.c.place <= upto,
         messages.c.state.in_([MessageState.QUEUED, MessageState.SENDING]),
     )
     count, due = connection.execute(statement).one()
