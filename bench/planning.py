@@ -16,6 +16,7 @@ import hashlib
 import json
 import multiprocessing
 import os
+import random
 import shutil
 import sqlite3
 import sys
@@ -35,7 +36,7 @@ from smsengine.period import Period
 from smsengine.service import samples
 from smsengine.service.bootstrap import Engine
 from smsengine.service.extracts import order_for
-from smsengine.store.tables import messages
+from smsengine.store.tables import messages, runs
 
 ROOT = Path(__file__).resolve().parent.parent
 CHUNK = 5_000
@@ -193,12 +194,38 @@ def bare_row(
 
 
 def fill_months(folder: Path, months: int) -> None:
-    """Plan the same employers for earlier months, as the real planner would have."""
-    for _ in range(months):
-        period = Period.parse(Path(folder / "oldest").read_text()).previous
-        (folder / f"c12-{period}.csv").symlink_to(folder / "c12-2019-06.csv")
-        child(run_planner, folder, 2, str(period))
-        (folder / "oldest").write_text(str(period))
+    """Plan one earlier month, and copy it: other run, other key prefix, everything delivered."""
+    (folder / "c12-2019-05.csv").symlink_to(folder / "c12-2019-06.csv")
+    child(run_planner, folder, 2, "2019-05")
+    database = sqlite3.connect(folder / "ledger.db", isolation_level=None)
+    columns = [column.name for column in messages.columns if column.name != "id"]
+    told = {
+        "state": "'delivered'",
+        "settled_at": "due_at",
+        "run_id": ":month",
+        "dedup_key": "CAST(:prefix || substr(dedup_key, 5) AS BLOB)",
+    }
+    picked = ", ".join(told.get(name, name) for name in columns)
+    for month in range(2, months + 1):
+        copy_run(database, month)
+        database.execute(
+            f"INSERT INTO messages ({', '.join(columns)})"
+            f" SELECT {picked} FROM messages WHERE run_id = 1 ORDER BY id",
+            {"month": month, "prefix": random.Random(month).randbytes(4)},
+        )
+    database.close()
+    os.sync()
+
+
+def copy_run(database: sqlite3.Connection, month: int) -> None:
+    """A run like the first, of an earlier period."""
+    names = [column.name for column in runs.columns]
+    period = f"'20{17 - month // 12:02d}-{month % 12 + 1:02d}'"
+    given = {"id": str(month), "period": period, "state": "'finished'"}
+    picked = ", ".join(given.get(name, name) for name in names)
+    database.execute(
+        f"INSERT INTO runs ({', '.join(names)}) SELECT {picked} FROM runs WHERE id = 1"
+    )
 
 
 def child(target: Callable[..., dict[str, float]], *values: object) -> dict[str, float]:
@@ -276,7 +303,6 @@ def measure_months(
 ) -> None:
     """Planning with full dedup against a long ledger."""
     make_folder(folder / "long", options.rows)
-    (folder / "long" / "oldest").write_text("2019-06")
     fill_months(folder / "long", options.months)
     full = child(run_planner, folder / "long", 2)
     show(f"planner, two processes, after {options.months} months", full, floor)

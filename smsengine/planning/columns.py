@@ -39,7 +39,7 @@ _PLACEHOLDERS = frozenset(
     }
 )
 _LONGEST_PLACEHOLDER = max(map(len, _PLACEHOLDERS))
-_SCIENTIFIC = re.compile(r"[+-]?\d+([.,]\d+)?[eE][+-]\d+")
+_SCIENTIFIC = re.compile(r"[+-]?\d+([.,]\d+)?[eE][+-]?\d+")
 _FLOAT_TEXT = re.compile(r"\d+\.0+")
 _LONGEST_CODE = 100
 _LONGEST_TEXT = 500

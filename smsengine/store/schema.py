@@ -35,13 +35,30 @@ def upgrade(store: Store) -> str | None:
 
     Returns:
         The version that it had before.
+
+    Raises:
+        StoreError: it is the database of another program, or of a newer version of this one.
     """
     config = _config()
     with store.write() as connection:
         before = version(connection)
+        if before is None:
+            _refuse_strangers(store, connection)
+        elif before not in _known_versions():
+            raise StoreError(f"{store.name} has schema {before}, which this program does not know.")
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
     return before
+
+
+def _known_versions() -> set[str]:
+    return {each.revision for each in ScriptDirectory.from_config(_config()).walk_revisions()}
+
+
+def _refuse_strangers(store: Store, connection: Connection) -> None:
+    """An unversioned database that holds tables belongs to another program."""
+    if inspect(connection).get_table_names():
+        raise StoreError(f"{store.name} is the database of another program; choose another one.")
 
 
 def require_current(store: Store) -> None:
@@ -52,10 +69,9 @@ def require_current(store: Store) -> None:
     """
     with store.read() as connection:
         found = version(connection)
-        strangers = found is None and inspect(connection).get_table_names()
+        if found is None:
+            _refuse_strangers(store, connection)
     needed = newest_version()
-    if strangers:
-        raise StoreError(f"{store.name} is the database of another program; choose another one.")
     if found is None:
         raise StoreError(f"{store.name} is empty; run 'smsengine db upgrade'.")
     if found != needed:

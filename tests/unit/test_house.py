@@ -7,6 +7,7 @@ import configparser
 import graphlib
 from collections.abc import Iterator
 from fnmatch import fnmatch
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,12 @@ LONGEST_FILE = 400
 LONGEST_FUNCTION = 40
 
 
+@cache
+def parsed(path: Path) -> ast.Module:
+    """A module's syntax, read once."""
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
 def name_of(path: Path) -> str:
     """The dotted name of a module."""
     parts = path.relative_to(ROOT).with_suffix("").parts
@@ -46,7 +53,7 @@ def room_of(module: str) -> str:
 
 def imported(path: Path) -> Iterator[str]:
     """Every module of ours that a module imports, wherever in it the import stands."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(parsed(path)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names if alias.name.startswith("smsengine"))
         elif isinstance(node, ast.ImportFrom):
@@ -126,17 +133,19 @@ def test_functions_fit_a_screen(path: Path) -> None:
     """A function is never longer than forty lines."""
     functions = [
         node
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for node in ast.walk(parsed(path))
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
     ]
-    long = [f"{each.name}: {_length(each)}" for each in functions if _length(each) > 40]
+    long = [
+        f"{each.name}: {_length(each)}" for each in functions if _length(each) > LONGEST_FUNCTION
+    ]
     assert [] == long
 
 
 @pytest.mark.parametrize("path", [path for path in MODULES if path.stat().st_size], ids=name_of)
 def test_annotations_are_postponed(path: Path) -> None:
     """Every module that holds anything starts with ``from __future__ import annotations``."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    tree = parsed(path)
     found = [node.module for node in tree.body if isinstance(node, ast.ImportFrom)]
     assert ["__future__"] == found[:1]
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from smsengine.identity import is_surely_gone, own_identity
+from smsengine.identity import is_surely_gone, is_surely_running, own_identity
 
 SAY = "from smsengine.identity import own_identity; print(own_identity(), flush=True)"
 STAY = "import sys; sys.stdin.read()"
@@ -28,7 +28,9 @@ def process(*statements: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
     assert running.stdin is not None
     assert running.stdout is not None
     try:
-        yield running, running.stdout.readline().strip()
+        identity = running.stdout.readline().strip()
+        assert f":{running.pid}:" in identity
+        yield running, identity
     finally:
         running.stdin.close()
         running.wait(timeout=60)
@@ -60,14 +62,19 @@ def test_identity_fits_its_column() -> None:
 def test_another_running_process_is_not_gone() -> None:
     """A live process is left alone."""
     with process() as (_running, identity):
-        assert not is_surely_gone(identity)
+        assert (False, True) == (is_surely_gone(identity), is_surely_running(identity))
+
+
+def test_own_process_surely_runs() -> None:
+    """Of oneself one can be sure."""
+    assert is_surely_running(own_identity())
 
 
 def test_an_ended_process_is_gone() -> None:
     """A process that has ended, and was waited for, is surely gone."""
     with process() as (_running, identity):
         pass
-    assert is_surely_gone(identity)
+    assert (True, False) == (is_surely_gone(identity), is_surely_running(identity))
 
 
 def test_an_ended_process_that_nobody_waited_for_is_gone() -> None:
@@ -91,15 +98,17 @@ def test_a_reused_number_is_another_process() -> None:
 
 def test_another_host_cannot_be_judged() -> None:
     """Nobody can tell from here whether a process of another machine has ended."""
-    assert not is_surely_gone(with_part(0, "another-machine"))
+    elsewhere = with_part(0, "another-machine")
+    assert (False, False) == (is_surely_gone(elsewhere), is_surely_running(elsewhere))
 
 
 def test_another_container_cannot_be_judged() -> None:
     """The same process number means another process in another container."""
-    assert not is_surely_gone(with_part(3, "4026500000"))
+    elsewhere = with_part(3, "4026500000")
+    assert (False, False) == (is_surely_gone(elsewhere), is_surely_running(elsewhere))
 
 
 @pytest.mark.parametrize("identity", ["", "worker", "host:notanumber:1:1", "host:1", ":::"])
 def test_what_is_no_identity_is_not_gone(identity: str) -> None:
     """A name that cannot be read proves nothing."""
-    assert not is_surely_gone(identity)
+    assert (False, False) == (is_surely_gone(identity), is_surely_running(identity))

@@ -340,6 +340,15 @@ def test_what_a_dead_worker_had_not_handed_over_is_sent(office: Office, telco: T
     assert (2, ["accepted", "accepted"]) == (len(telco.offered), office.states())
 
 
+def test_a_dead_worker_is_noticed_at_once(office: Office, telco: Telco) -> None:
+    """A process of this machine that has ended need not be waited for until its lease ends."""
+    run = office.released(rows(2))
+    claimed(office, run, gone())
+    before = office.clock.now()
+    drain(office, telco, run)
+    assert before == office.clock.now()
+
+
 def test_a_gateway_that_cannot_be_asked_leaves_it_unknown(
     office: Office, clock: ManualClock
 ) -> None:
@@ -388,13 +397,13 @@ def test_a_live_worker_keeps_its_messages(office: Office, clock: ManualClock) ->
     assert ([], ["accepted", "accepted"]) == (telco.offered, office.states())
 
 
-@pytest.mark.parametrize("elsewhere", ["elsewhere:9:9:9", own_identity()])
+@pytest.mark.parametrize("elsewhere", ["elsewhere:9:9:9", ""])
 def test_a_worker_that_may_be_frozen_is_no_proof(
     office: Office, telco: Telco, elsewhere: str
 ) -> None:
     """When its lease has run out its message is unknown; it could still hand it over itself."""
     run = office.released(rows(1))
-    claimed(office, run, elsewhere)
+    claimed(office, run, elsewhere or own_identity())
     ends = office.clock.now() + LEASE
     office.clock.sleep(LEASE.total_seconds() - 5)
     drain(office, telco, run)

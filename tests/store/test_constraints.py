@@ -1,0 +1,238 @@
+"""The database repeats the law: each CHECK, UNIQUE and reference refuses an unlawful row."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from sqlalchemy import CheckConstraint, UniqueConstraint
+from sqlalchemy.exc import IntegrityError
+
+from smsengine.lifecycle import MessageState, RunKind, RunState
+from smsengine.store.engine import Store
+from smsengine.store.tables import metadata
+
+AT = "2019-06-01 01:00:00.000000"
+LAWFUL: dict[str, dict[str, Any]] = {
+    "installation": {"id": 1, "uid": "u", "key_fingerprint": "f", "created_at": AT},
+    "runs": {
+        "id": 1,
+        "job": "c12-statement",
+        "topic": "c12-statement",
+        "owner": "central",
+        "period": "2019-06",
+        "revision": 1,
+        "kind": "regular",
+        "state": "planned",
+        "reason": "",
+        "gateway": "trial",
+        "priority": 5,
+        "source_rows": 3,
+        "extra_recipients": 1,
+        "messages": 2,
+        "skips": 1,
+        "already_planned": 1,
+        "manifest_hash": "h",
+        "created_at": AT,
+    },
+    "messages": {
+        "id": 1,
+        "run_id": 1,
+        "place": 1,
+        "row_number": 2,
+        "dedup_key": b"k" * 20,
+        "revision": 1,
+        "subject": "TA1",
+        "address": "+84912345678",
+        "network": "VinaPhone",
+        "text": "x",
+        "text_hash": b"h" * 16,
+        "segments": 1,
+        "state": "queued",
+        "due_at": AT,
+    },
+    "skips": {
+        "id": 1,
+        "run_id": 1,
+        "row_number": 2,
+        "subject": "TA1",
+        "reason": "no-phone",
+        "detail": "",
+    },
+    "attempts": {
+        "id": 1,
+        "message_id": 1,
+        "number": 1,
+        "gateway": "trial",
+        "worker": "w",
+        "started_at": AT,
+    },
+    "receipts": {
+        "id": 1,
+        "gateway": "trial",
+        "gateway_id": "g1",
+        "status": "delivered",
+        "code": "",
+        "received_at": AT,
+        "message_id": 1,
+    },
+    "events": {"id": 1, "run_id": 1, "at": AT, "actor": "a", "what": "sealed", "detail": ""},
+}
+#: Where a row differs from the lawful one, and which constraint says no.
+UNLAWFUL = [
+    ("installation", {"id": 2}, "ck_installation_only_one"),
+    ("runs", {"state": "sent"}, "ck_runs_known_state"),
+    ("runs", {"kind": "extra", "reason": "why"}, "ck_runs_known_kind"),
+    ("runs", {"kind": "resend"}, "ck_runs_resend_reason"),
+    ("runs", {"kind": "correction"}, "ck_runs_resend_reason"),
+    ("runs", {"revision": 0}, "ck_runs_revision"),
+    ("runs", {"messages": 3}, "ck_runs_accounts_tie"),
+    ("runs", {"skips": 0}, "ck_runs_accounts_tie"),
+    ("runs", {"source_rows": 4}, "ck_runs_accounts_tie"),
+    ("runs", {"extra_recipients": 0}, "ck_runs_accounts_tie"),
+    ("runs", {"already_planned": 2}, "ck_runs_accounts_tie"),
+    ("runs", {"messages": -1, "skips": 4}, "ck_runs_not_negative"),
+    ("runs", {"source_rows": -1, "extra_recipients": 5}, "ck_runs_not_negative"),
+    ("runs", {"manifest_hash": ""}, "ck_runs_sealed"),
+    ("messages", {"state": "sent"}, "ck_messages_known_state"),
+    ("messages", {"state": "sending"}, "ck_messages_claimed"),
+    ("messages", {"state": "sending", "worker": "w"}, "ck_messages_claimed"),
+    ("messages", {"state": "sending", "lease_until": AT}, "ck_messages_claimed"),
+    ("messages", {"revision": 0}, "ck_messages_counted"),
+    ("messages", {"segments": 0}, "ck_messages_counted"),
+    ("messages", {"place": 0}, "ck_messages_counted"),
+    *(
+        ("messages", {"state": state}, "ck_messages_settled")
+        for state in MessageState
+        if state not in ("queued", "sending", "unknown")
+    ),
+    ("messages", {"run_id": 9}, "FOREIGN KEY"),
+    ("skips", {"run_id": 9}, "FOREIGN KEY"),
+    ("attempts", {"message_id": 9}, "FOREIGN KEY"),
+    ("receipts", {"message_id": 9}, "FOREIGN KEY"),
+    ("events", {"run_id": 9}, "FOREIGN KEY"),
+]
+#: A second row that would be the first one once more.
+DOUBLED = [
+    ("runs", "runs.job, runs.period, runs.revision"),
+    ("messages", "messages.dedup_key, messages.revision"),
+    ("attempts", "attempts.message_id, attempts.number"),
+    ("receipts", "receipts.gateway, receipts.gateway_id, receipts.status, receipts.code"),
+]
+
+
+def insert(store: Store, table: str, **changes: Any) -> int:
+    """Write one row with the driver, past all that the program does before; returns how many."""
+    values = LAWFUL[table] | changes
+    marks = ", ".join("?" * len(values))
+    sql = f"INSERT INTO {table} ({', '.join(values)}) VALUES ({marks})"
+    with store.write() as connection:
+        return connection.exec_driver_sql(sql, tuple(values.values())).rowcount
+
+
+@pytest.fixture
+def filled(store: Store) -> Store:
+    """A ledger with the rows that others refer to."""
+    insert(store, "runs")
+    insert(store, "messages")
+    return store
+
+
+@pytest.fixture
+def parents(store: Store) -> Store:
+    """A ledger with one run and one message under other numbers, so that number 1 is free."""
+    insert(store, "runs", id=5, period="2019-05")
+    insert(store, "messages", id=5, run_id=5, dedup_key=b"p" * 20)
+    return store
+
+
+def placed(table: str, changes: dict[str, Any]) -> dict[str, Any]:
+    """References to the rows that are there, unless the case is about a reference."""
+    names = {"messages": "run_id", "skips": "run_id", "events": "run_id"}
+    names |= {"attempts": "message_id", "receipts": "message_id"}
+    return ({names[table]: 5} if table in names else {}) | changes
+
+
+@pytest.mark.parametrize("table", LAWFUL)
+def test_a_lawful_row_is_taken(parents: Store, table: str) -> None:
+    """The rows that the cases below spoil are themselves in order."""
+    assert 1 == insert(parents, table, **placed(table, {}))
+
+
+@pytest.mark.parametrize(
+    ("table", "changes", "constraint"), UNLAWFUL, ids=lambda value: str(value)[:40]
+)
+def test_an_unlawful_row_is_refused(
+    parents: Store, table: str, changes: dict[str, Any], constraint: str
+) -> None:
+    """Each constraint refuses what it is there for, even from a program with a mistake in it."""
+    with pytest.raises(IntegrityError, match=constraint):
+        insert(parents, table, **placed(table, changes))
+
+
+@pytest.mark.parametrize(("table", "columns"), DOUBLED)
+def test_a_doubled_row_is_refused(filled: Store, table: str, columns: str) -> None:
+    """The database itself lets nothing happen twice."""
+    if table not in ("runs", "messages"):
+        insert(filled, table)
+    with pytest.raises(IntegrityError, match=f"UNIQUE constraint failed: {columns}"):
+        insert(filled, table, id=2)
+
+
+@pytest.mark.parametrize("table", LAWFUL)
+def test_a_missing_value_is_refused(parents: Store, table: str) -> None:
+    """No column that must be given can be left empty."""
+    nullable = {column.name for column in metadata.tables[table].columns if column.nullable}
+    for name in LAWFUL[table].keys() - nullable - {"id"}:
+        with pytest.raises(IntegrityError, match=f"NOT NULL constraint failed: {table}.{name}"):
+            insert(parents, table, **placed(table, {}) | {name: None})
+
+
+@pytest.mark.parametrize("state", RunState)
+def test_every_run_state_is_known(store: Store, state: RunState) -> None:
+    """The constraint names the states of lifecycle.py, all of them."""
+    assert 1 == insert(store, "runs", state=state.value)
+
+
+@pytest.mark.parametrize("kind", RunKind)
+def test_every_kind_of_run_is_known(store: Store, kind: RunKind) -> None:
+    """The constraint names the kinds of lifecycle.py, all of them."""
+    assert 1 == insert(store, "runs", kind=kind.value, reason="why")
+
+
+@pytest.mark.parametrize("state", MessageState)
+def test_every_message_state_is_known(parents: Store, state: MessageState) -> None:
+    """The constraint names the states of lifecycle.py, all of them."""
+    assert 1 == insert(
+        parents,
+        "messages",
+        run_id=5,
+        state=state.value,
+        worker="w",
+        lease_until=AT,
+        settled_at=AT,
+    )
+
+
+@pytest.mark.parametrize("state", ["planning", "missed"])
+def test_an_unsealed_run_need_not_tie(store: Store, state: str) -> None:
+    """While rows are being written the sums are not fixed yet."""
+    assert 1 == insert(store, "runs", state=state, messages=0, manifest_hash="")
+
+
+def test_no_constraint_is_without_a_case() -> None:
+    """A new CHECK or UNIQUE constraint gets its unlawful row here."""
+    named = {constraint for _table, _changes, constraint in UNLAWFUL}
+    checks = {
+        str(constraint.name)
+        for table in metadata.tables.values()
+        for constraint in table.constraints
+        if isinstance(constraint, CheckConstraint)
+    }
+    unique = {
+        table.name
+        for table in metadata.tables.values()
+        for constraint in table.constraints
+        if isinstance(constraint, UniqueConstraint)
+    }
+    assert (set(), set()) == (checks - named, unique - {table for table, _columns in DOUBLED})
