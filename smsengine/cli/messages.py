@@ -101,7 +101,7 @@ def _skip_facts(row: RowMapping) -> dict[str, object]:
 
 
 @messages.command()
-@click.argument("message_id", type=int, metavar="MESSAGE")
+@click.argument("message_id", type=click.IntRange(1, 2**62), metavar="MESSAGE")
 @as_json
 @with_engine
 def show(engine: Engine, message_id: int, *, as_json: bool) -> None:

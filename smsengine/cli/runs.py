@@ -68,7 +68,7 @@ def list_runs(engine: Engine, job: str | None, limit: int, *, as_json: bool) -> 
 
 
 @runs.command()
-@click.argument("run_id", type=int, metavar="RUN")
+@click.argument("run_id", type=click.IntRange(1, 2**31), metavar="RUN")
 @as_json
 @with_engine
 def show(engine: Engine, run_id: int, *, as_json: bool) -> None:
@@ -107,7 +107,7 @@ def _short(actor: str) -> str:
 
 
 @runs.command()
-@click.argument("run_id", type=int, metavar="RUN")
+@click.argument("run_id", type=click.IntRange(1, 2**31), metavar="RUN")
 @yes
 @as_json
 @with_engine
@@ -130,7 +130,7 @@ def approve(engine: Engine, run_id: int, *, yes: bool, as_json: bool) -> None:
 
 
 @runs.command()
-@click.argument("run_id", type=int, metavar="RUN")
+@click.argument("run_id", type=click.IntRange(1, 2**31), metavar="RUN")
 @a_reason
 @yes
 @as_json
@@ -144,6 +144,7 @@ def cancel(engine: Engine, run_id: int, reason: str, *, yes: bool, as_json: bool
         raise UsageError(f"Run {run_id} is {found.run.state}; there is nothing to withdraw.")
     if not yes:
         click.confirm(f"Withdraw what is left of {found.run.label}?", abort=True, err=True)
+    sender.settle_lost(engine, found.run)
     withdrawn = release.cancel(
         engine.store, found.run, clock=engine.clock, actor=getpass.getuser(), reason=reason
     )
@@ -154,7 +155,7 @@ def cancel(engine: Engine, run_id: int, reason: str, *, yes: bool, as_json: bool
 
 
 @runs.command()
-@click.argument("run_id", type=int, metavar="RUN")
+@click.argument("run_id", type=click.IntRange(1, 2**31), metavar="RUN")
 @click.argument("path", type=click.Path(path_type=Path, dir_okay=False))
 @click.option("--full-phones", is_flag=True, help="Do not mask the numbers.")
 @as_json

@@ -9,7 +9,7 @@ from smsengine.cli.output import say, say_json, watching
 from smsengine.cli.show import show_account, show_manifest, show_selection, show_texts
 from smsengine.config.job import LoadedJob
 from smsengine.errors import UsageError
-from smsengine.lifecycle import RunState
+from smsengine.lifecycle import RunKind, RunState
 from smsengine.period import Period
 from smsengine.planning.planner import Planned, Resend
 from smsengine.reports.accounts import account
@@ -19,6 +19,8 @@ from smsengine.service.preview import Preview, preview_job
 from smsengine.store.runs import Run
 from smsengine.text.numerals import money
 
+#: What is planned when an earlier run is gone on with.
+_NOTHING = Planned(run=None, rows_read=0, already_planned=0)
 _SENDABLE = (RunState.PLANNED, RunState.RELEASED, RunState.SENDING)
 
 
@@ -105,6 +107,7 @@ def send(
 
     Starting it again sends what is left, and what is new; never the same notice twice.
     """
+    reason = reason.strip()
     if resend and not reason:
         raise UsageError("--resend needs --reason: why are people told again?")
     if reason and not resend:
@@ -115,7 +118,7 @@ def send(
         period=due_period(engine, loaded, period),
         only=only,
         resend=Resend(resend) if resend else None,
-        reason=reason.strip(),
+        reason=reason,
     )
     if dry_run:
         finish(_rehearse(engine, request, as_json=as_json))
@@ -163,7 +166,9 @@ def _send(engine: Engine, request: sender.Request, *, as_json: bool) -> Exit:
             if run.state in _SENDABLE or sender.has_unknown(engine, run):
                 sender.send_run(engine, run, watch)
                 done.append(run)
-        planned = sender.plan(engine, request, watch)
+        planned = _NOTHING
+        if not _goes_on(engine, request, done):
+            planned = sender.plan(engine, request, watch)
         if planned.run is not None:
             if planned.run.state is RunState.PLANNED:
                 sender.send_run(engine, planned.run, watch)
@@ -176,10 +181,19 @@ def _send(engine: Engine, request: sender.Request, *, as_json: bool) -> Exit:
     return _exit_code(engine, request, planned, done, held)
 
 
+def _goes_on(engine: Engine, request: sender.Request, done: list[Run]) -> bool:
+    """Say whether there is nothing to plan: a re-send was interrupted, or a run is held."""
+    again = (RunKind.RESEND, RunKind.CORRECTION)
+    if request.resend and any(run.kind in again for run in done):
+        return True
+    return any(run.state is RunState.HELD for run in sender.of_period(engine, request))
+
+
 def _show_sent(engine: Engine, planned: Planned, done: list[Run], held: list[Run]) -> None:
     for run in done:
         show_account(engine.store, run.id)
-    show_selection(planned, as_json=False)
+    if planned is not _NOTHING:
+        show_selection(planned, as_json=False)
     for run in held:
         say(f"Run {run.id} ({run.label}) is held: {run.held_because}", style="yellow")
         say(f"  look: smsengine runs show {run.id}    release: smsengine runs approve {run.id}")
@@ -190,6 +204,9 @@ def _exit_code(
 ) -> Exit:
     if held:
         return Exit.REFUSED
+    if request.only and planned is not _NOTHING and not planned.rows_read:
+        say(f"No row of the extract is about {', '.join(request.only)}.", style="red", stderr=True)
+        return Exit.WRONG
     accounts = [account(engine.store, run.id) for run in done]
     look = any(found is not None and (found.needs_a_look or found.breaks) for found in accounts)
     changed = bool(planned.selection.changed) and request.resend is None

@@ -6,7 +6,7 @@ import json
 
 from smsengine.cli.output import say, table
 from smsengine.clock import VIETNAM
-from smsengine.lifecycle import MessageState, RunState
+from smsengine.lifecycle import MessageState, RunState, SkipReason
 from smsengine.phone import mask
 from smsengine.planning.planner import Planned
 from smsengine.reports.accounts import Account, account
@@ -125,6 +125,9 @@ def show_selection(planned: Planned, *, as_json: bool) -> None:
         return
     if planned.run is None:
         say(f"Nothing new: {money(planned.rows_read)} rows read.")
+        for reason, count in planned.reasons.most_common():
+            if reason is not SkipReason.CHANGED_AFTER_SENT:
+                say(f"{counted(count, 'recipient gets', 'recipients get')} no message: {reason}.")
     if chosen.same:
         have = counted(chosen.same, "recipient has", "recipients have")
         say(f"{have} the same message already.")

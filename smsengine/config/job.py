@@ -206,8 +206,8 @@ class Recipient(Model):
 class Guards(Model):
     """Limits; a run outside them is held until a person has looked."""
 
-    min_rows: int = Field(default=1, ge=0, description="fewest rows")
-    max_rows: int | None = Field(default=None, description="most rows")
+    min_rows: Dong = Field(default=1, ge=0, description="fewest rows")
+    max_rows: Dong | None = Field(default=None, description="most rows")
     rows_change: Share | None = Field(default=None, description="against the previous period's run")
     money: Name | None = Field(default=None, description="the column whose sum is watched")
     max_money: Dong | None = Field(default=None, description="largest sum, đồng, without its sign")
@@ -218,6 +218,12 @@ class Guards(Model):
     skipped: Share | None = Field(default=None, description="rows skipped for any reason")
     max_segments: int = Field(default=3, ge=1, description="a longer text is skipped, never cut")
     max_cost: Dong = Field(description="most that a run may cost, đồng")
+
+    @model_validator(mode="after")
+    def _sums_have_a_column(self) -> Guards:
+        if self.money is None and (self.max_money is not None or self.money_change is not None):
+            raise ValueError("max_money and money_change need money: the column that is summed.")
+        return self
 
 
 class Job(Model):

@@ -11,6 +11,7 @@ from pydantic import ConfigDict, Field, field_validator
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
+from smsengine.config.job import Dong
 from smsengine.config.yaml import Document, Model, build, load
 from smsengine.errors import ConfigError
 
@@ -21,7 +22,7 @@ class Price(Model):
     model_config = ConfigDict(arbitrary_types_allowed=True)
 
     from_day: date = Field(alias="from", description="first day of this price")
-    per_segment: int = Field(ge=0, description="đồng for one segment")
+    per_segment: Dong = Field(ge=0, le=1_000_000, description="đồng for one segment")
 
 
 class GatewaySettings(Model):

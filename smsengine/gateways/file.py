@@ -6,6 +6,7 @@ from the file, so nothing stays unknown after a crash.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 from collections.abc import Iterator, Sequence
@@ -33,6 +34,8 @@ class LineFile:
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self.path = path
+        #: The file was not there: what it held before, if it was taken away, cannot be told.
+        self.is_new = not path.exists()
         self._mend_torn_end()
         # Unbuffered: a batch is one write, whole or not at all, also beside another process.
         self._file = path.open("ab", buffering=0)
@@ -40,8 +43,11 @@ class LineFile:
     def _mend_torn_end(self) -> None:
         """A process that died while writing leaves half a line; it never counted as accepted."""
         with suppress(FileNotFoundError), self.path.open("rb+") as file:
-            content_end = file.seek(0, os.SEEK_END)
-            position = content_end
+            fcntl.flock(file, fcntl.LOCK_EX)
+            position = file.seek(0, os.SEEK_END)
+            file.seek(max(0, position - 1))
+            if file.read(1) in (b"", b"\n"):
+                return
             while position:
                 step = min(4096, position)
                 file.seek(position - step)
@@ -56,9 +62,11 @@ class LineFile:
     def append(self, batch: Sequence[Outbound]) -> None:
         """Write a line for each message and wait until they are on disk."""
         content = "".join(json.dumps(_line(message)) + "\n" for message in batch).encode("ascii")
+        fcntl.flock(self._file, fcntl.LOCK_EX)
         while content:  # a full disk takes a part first, and says so at the next write
             content = content[self._file.write(content) :]
         os.fsync(self._file.fileno())
+        fcntl.flock(self._file, fcntl.LOCK_UN)
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         with self.path.open(encoding="ascii") as file:
@@ -69,6 +77,10 @@ class LineFile:
         """Those of these references that have a line."""
         wanted = set(references)
         return {line["reference"] for line in self if line["reference"] in wanted}
+
+    def unsure(self) -> Outcome | None:
+        """What the absence of a line means: nothing was taken, or, of a new file, nobody knows."""
+        return Outcome(kind=OutcomeKind.UNKNOWN, code="file-is-new") if self.is_new else None
 
     def close(self) -> None:
         self._file.close()
@@ -97,7 +109,8 @@ class FileGateway:
 
     def query(self, references: Sequence[str]) -> Sequence[Outcome | None]:
         taken = self._lines.taken(references)
-        return [_accepted(name) if name in taken else None for name in references]
+        unsure = self._lines.unsure()
+        return [_accepted(name) if name in taken else unsure for name in references]
 
     def receipts(self) -> Sequence[Receipt]:
         return ()

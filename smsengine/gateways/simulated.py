@@ -69,15 +69,16 @@ class SimulatedGateway:
 
     def query(self, references: Sequence[str]) -> Sequence[Outcome | None]:
         taken = self._lines.taken(references)
-        return [self._outcome(name) if name in taken else None for name in references]
+        unsure = self._lines.unsure()
+        return [self._outcome(name) if name in taken else unsure for name in references]
 
     def receipts(self) -> Sequence[Receipt]:
         """Receipts for what was accepted, some hundred at a time, also of an earlier process."""
-        return [
-            receipt
-            for reference in self._reported.following(_RECEIPTS_AT_ONCE)
-            if (receipt := self._receipt(reference)) is not None
-        ]
+        while taken := list(self._reported.following(_RECEIPTS_AT_ONCE)):
+            found = [receipt for each in taken if (receipt := self._receipt(each)) is not None]
+            if found:
+                return found
+        return ()
 
     def close(self) -> None:
         self._reported.close()

@@ -20,7 +20,7 @@ from enum import StrEnum
 
 from smsengine.errors import NumberError, SourceError, TextError
 from smsengine.sources.base import Row, Value
-from smsengine.text.numerals import parse_number
+from smsengine.text.numerals import parse_money
 from smsengine.text.plain import fold
 
 #: What ``statements`` yields, one row per employer; amounts are whole đồng.
@@ -290,7 +290,7 @@ def _amount(value: Value) -> Decimal | None:
     if value is None or (isinstance(value, str) and not value.strip()):
         return None
     if isinstance(value, str):
-        return parse_number(value, "en")
+        return Decimal(parse_money(value, "en"))
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
         raise NumberError(f"{value!r} in column cong is not an amount.")
     number = Decimal(str(value))

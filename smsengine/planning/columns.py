@@ -8,6 +8,7 @@ fault is the caller's decision.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Mapping
 from datetime import date
 from decimal import Decimal
@@ -36,6 +37,16 @@ _PLACEHOLDERS = frozenset(
         "#name?",
         "#div/0!",
         "undefined",
+        "#num!",
+        "#null!",
+        "#spill!",
+        "#calc!",
+        "(null)",
+        "<null>",
+        "<na>",
+        "nat",
+        "\\n",
+        "-",
     }
 )
 _LONGEST_PLACEHOLDER = max(map(len, _PLACEHOLDERS))
@@ -86,6 +97,10 @@ def _unusual_code(code: str) -> str:
             f"The code {code!r} was destroyed by a spreadsheet; format the column as text and"
             " export again.",
             reason=SkipReason.DESTROYED_CODE,
+        )
+    if any(unicodedata.name(char, "").startswith("LATIN") for char in code if not char.isascii()):
+        raise RowError(
+            f"The code {code!r} has letters with marks; codes are plain letters and digits."
         )
     return fold(code).strip()
 

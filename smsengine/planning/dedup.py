@@ -54,6 +54,8 @@ class Dedup:
         self._store = ledger
         self._run_id = run_id
         self._resend = resend
+        self._topic = topic
+        self._period = period
         self._cap = resend_cap
         self._tally = tally
         self._contradicted: set[str] = set()
@@ -72,19 +74,30 @@ class Dedup:
         self.rows_read += composed.source_rows
         if not self._known_topic:
             return composed
+        drafts = composed.drafts
+        told: Mapping[str, str] = {}
         with self._store.read() as connection:
-            known = messages.newest_known(
-                connection, [draft.dedup_key for draft in composed.drafts]
-            )
+            known = messages.newest_known(connection, [draft.dedup_key for draft in drafts])
+            new = sorted({draft.subject for draft in drafts if draft.dedup_key not in known})
+            if new and self._resend is None:
+                told = messages.newest_texts(
+                    connection, self._topic, self._period, new, except_run=self._own_run
+                )
         if self._resend is not None:
             return self._chosen_again(composed, known)
-        return self._only_new(composed, known)
+        return self._only_new(composed, known, told)
 
-    def _only_new(self, composed: Composed, known: Mapping[bytes, Known]) -> Composed:
+    def _only_new(
+        self, composed: Composed, known: Mapping[bytes, Known], told: Mapping[str, str]
+    ) -> Composed:
         drafts, skipped = [], list(composed.skips)
         for draft in composed.drafts:
             before = known.get(draft.dedup_key)
-            if before is None or before.run_id == self._own_run:
+            if before is None and told.get(draft.subject, draft.text) != draft.text:
+                # A new phone of a subject whose figures changed since it was told elsewhere.
+                self.selection.changed.append(draft.subject)
+                skipped.append(_changed_subject(draft))
+            elif before is None or before.run_id == self._own_run:
                 drafts.append(draft)
             elif before.state is MessageState.CANCELLED:
                 drafts.append(_next_edition(draft, before))
@@ -185,6 +198,16 @@ def _changed(draft: Draft, before: Known) -> SkippedRow:
         SkipReason.CHANGED_AFTER_SENT,
         f"Run {before.run_id} has another text for this recipient; if that one was sent and this is"
         " a correction, use --resend changed --reason.",
+    )
+
+
+def _changed_subject(draft: Draft) -> SkippedRow:
+    return SkippedRow(
+        draft.row_number,
+        draft.subject,
+        SkipReason.CHANGED_AFTER_SENT,
+        "Another phone of this subject was told other figures; correct those first with --resend"
+        " changed --reason.",
     )
 
 

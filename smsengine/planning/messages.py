@@ -159,6 +159,8 @@ class Composer:
         if row.fault and len(row.values) <= self._last_place:
             raise RowError(row.fault, reason=SkipReason.UNUSABLE_ROW)
         value = self._subject_reader(row.values[self._subject_place])
+        if value is None and row.fault:
+            raise RowError(row.fault, reason=SkipReason.UNUSABLE_ROW)
         if value is None:
             raise RowError("The subject's code is empty.", reason=SkipReason.NO_SUBJECT)
         return str(value)

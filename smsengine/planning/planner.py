@@ -7,6 +7,7 @@ unsealed run away and starts again, so a run is never half there.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -30,6 +31,9 @@ from smsengine.store.engine import Store
 from smsengine.store.runs import Run
 from smsengine.store.skips import SkippedRow
 
+_STILL_OPEN = frozenset(
+    {RunState.PLANNED, RunState.HELD, RunState.RELEASED, RunState.SENDING, RunState.PAUSED}
+)
 _HOLD = timedelta(seconds=60)
 #: Messages in one transaction. Keys are hashes, so each transaction touches most pages of the
 #: run's part of the unique index: fewer transactions, fewer pages written twice.
@@ -79,6 +83,7 @@ class Planned:
     run: Run | None
     rows_read: int
     already_planned: int
+    reasons: Counter[SkipReason] = field(default_factory=Counter)
     tripped: tuple[str, ...] = ()
     selection: Selection = field(default_factory=Selection)
 
@@ -151,12 +156,14 @@ class Planner:
         """Throw away what a dead planner left of this period."""
         now = self._clock.now()
         with self._outbox.read() as connection:
-            unsealed = [
-                run
-                for run in runs.of_period(connection, order.job, order.period)
-                if run.state is RunState.PLANNING
-            ]
-        for run in unsealed:
+            known = runs.of_topic(connection, order.recipe.topic, order.period)
+        for run in known:
+            if run.job != order.job and run.state in _STILL_OPEN:
+                raise RefusedError(
+                    f"Run {run.id} of {run.job} tells the same and is {run.state}; finish it with"
+                    f" 'smsengine runs approve {run.id}' or cancel it first."
+                )
+        for run in (run for run in known if run.state is RunState.PLANNING):
             if not _is_abandoned(run, now):
                 raise RefusedError(
                     f"{run.label} is being planned by process {run.planner}; wait for it, or stop"
@@ -220,8 +227,12 @@ class Planner:
                 run=None,
                 rows_read=rows_read,
                 already_planned=writer.selection.same,
+                reasons=tally.reasons,
                 selection=writer.selection,
             )
+        if kind is not RunKind.REGULAR:
+            # The sum is the whole extract's, and says nothing about these few messages.
+            tally.money, tally.lowest, tally.highest = 0, None, None
         tripped = self._trip(order, kind, tally)
         run = self._store_seal(order, run_id, kind, tally, tripped)
         return Planned(
@@ -296,7 +307,7 @@ def _facts(order: Order, kind: RunKind, tally: Tally, tripped: list[str]) -> dic
         "gateway": order.gateway,
         "price_per_segment": order.price,
         "cost": tally.segments * order.price,
-        "money_column": order.guards.money,
+        "money_column": order.guards.money if kind is RunKind.REGULAR else None,
         "source": order.source_name,
         "job_hash": order.job_hash,
         "template_hash": order.template_hash,

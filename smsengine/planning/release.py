@@ -22,10 +22,12 @@ def check_seal(store: Store, run: Run, key: bytes) -> None:
     hasher = Hasher(key, run.topic, run.period)
     seal = count = 0
     with store.read() as connection:
-        for dedup_key, text, text_hash in messages.sealed_texts(connection, run.id):
-            if hasher.text_hash(dedup_key, text) != text_hash:
-                raise StoreError(f"A text of run {run.id} ({run.label}) is not the sealed one.")
-            seal += seal_of([text_hash])
+        for row in messages.sealed_texts(connection, run.id):
+            told = hasher.dedup_key(row.subject, row.address) == row.dedup_key
+            if not told or hasher.text_hash(row.dedup_key, row.text) != row.text_hash:
+                what = "A text" if told else "A recipient"
+                raise StoreError(f"{what} of run {run.id} ({run.label}) is not the sealed one.")
+            seal += seal_of([row.text_hash])
             count += 1
     manifest = json.loads(run.manifest)
     if count != run.messages or format(seal % 2**128, "032x") != manifest["texts"]:
@@ -35,7 +37,7 @@ def check_seal(store: Store, run: Run, key: bytes) -> None:
 
 
 def release(store: Store, run: Run, *, key: bytes, clock: Clock, actor: str) -> Run:
-    """Let a planned or held run be sent.
+    """Let a planned or held run be sent; where another process was quicker, its word stands.
 
     Raises:
         RefusedError: it is in no state to be released.
@@ -46,9 +48,11 @@ def release(store: Store, run: Run, *, key: bytes, clock: Clock, actor: str) -> 
     check_seal(store, run, key)
     now = clock.now()
     with store.write() as connection:
-        runs.move(connection, run.id, RunState.RELEASED, released_upto=messages.LAST_PLACE)
-        what = "approved" if run.state is RunState.HELD else "released"
-        runs.note(connection, run.id, at=now, actor=actor, what=what, detail=run.held_because)
+        current = runs.get(connection, run.id)
+        if current is not None and current.state is run.state:
+            runs.move(connection, run.id, RunState.RELEASED, released_upto=messages.LAST_PLACE)
+            what = "approved" if run.state is RunState.HELD else "released"
+            runs.note(connection, run.id, at=now, actor=actor, what=what, detail=run.held_because)
         after = runs.get(connection, run.id)
     if after is None:
         raise StoreError(f"Run {run.id} disappeared.")

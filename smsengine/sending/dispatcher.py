@@ -29,6 +29,7 @@ LEASE = timedelta(minutes=5)
 _IDLE_SECONDS = 0.2
 _LONGEST_IDLE_SECONDS = 5.0
 _LOST = "worker-lost"
+_ASKED = "queried"
 
 
 class Dispatcher:
@@ -65,7 +66,7 @@ class Dispatcher:
         Raises:
             SmsEngineError: the gateway refuses our account; every message keeps its place.
         """
-        self._recover(run)
+        self.recover(run)
         self._start(run)
         while self._send_batch(run) or self._wait(run):
             after_batch()
@@ -99,14 +100,29 @@ class Dispatcher:
                 limit=self._batch,
             )
         if claimed:
-            self._settle(claimed, self._gateway.send([_outbound(message) for message in claimed]))
+            self._hand_over(claimed)
             self._progress(len(claimed))
         return bool(claimed)
+
+    def _hand_over(self, claimed: Sequence[Claimed]) -> None:
+        try:
+            outcomes = self._gateway.send([_outbound(message) for message in claimed])
+        except Exception as error:
+            lost = Outcome(kind=OutcomeKind.UNKNOWN, code="broke-off", detail=type(error).__name__)
+            self._settle(claimed, [lost] * len(claimed))
+            raise
+        self._settle(claimed, outcomes)
 
     def _settle(self, claimed: Sequence[Claimed], outcomes: Sequence[Outcome]) -> None:
         now = self._clock.now()
         reactions = [
-            react(outcome, attempt=message.attempt, was_unknown=False, now=now, chance=self._chance)
+            react(
+                outcome,
+                attempt=message.attempt,
+                was_unknown=message.code == _ASKED,
+                now=now,
+                chance=self._chance,
+            )
             for message, outcome in zip(claimed, outcomes, strict=True)
         ]
         results = [
@@ -131,13 +147,17 @@ class Dispatcher:
                 return False
             due = messages.waiting(connection, run.id, upto=current.released_upto)[1]
         if due is None:
-            return False
+            # Nothing waits; but what is unknown may be proved to wait again.
+            self.recover(run)
+            with self._store.read() as connection:
+                due = messages.waiting(connection, run.id, upto=current.released_upto)[1]
+            return due is not None
         seconds = (due - self._clock.now()).total_seconds()
         self._clock.sleep(min(max(seconds, _IDLE_SECONDS), _LONGEST_IDLE_SECONDS))
-        self._recover(run)
+        self.recover(run)
         return True
 
-    def _recover(self, run: Run) -> None:
+    def recover(self, run: Run) -> None:
         """What a dead worker held becomes unknown; what the gateway can prove is moved on."""
         now = self._clock.now()
         with self._store.read() as connection:
@@ -166,7 +186,7 @@ class Dispatcher:
                 if state is not None:
                     taken = answer.gateway_id if answer is not None else None
                     messages.move(
-                        connection, [row["id"]], state, now=now, gateway_id=taken, code="queried"
+                        connection, [row["id"]], state, now=now, gateway_id=taken, code=_ASKED
                     )
 
     def _finish(self, run: Run) -> None:

@@ -177,6 +177,9 @@ class Engine:
 
     def gateway_settings(self, name: str) -> GatewaySettings:
         """What the configuration says of a gateway."""
+        if name not in self.settings.gateways:
+            known = ", ".join(self.settings.gateways)
+            raise ConfigError(f"{self.config}: gateways: lacks {name!r}; it has: {known}.")
         return self.settings.gateways[name]
 
     def price_today(self, gateway: str) -> int:

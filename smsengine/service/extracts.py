@@ -169,7 +169,11 @@ class Extracts:
         path = self._path(settings)
         if "*" not in path.name:
             return [self._there(path, settings)]
-        found = sorted(path.parent.glob(path.name))
+        folder = self._loaded.data_folder
+        found = [
+            inside_folder(folder, str(each.relative_to(folder)))
+            for each in sorted(path.parent.glob(path.name))
+        ]
         if not found:
             raise SourceError(f"There is no file {path}.")
         return found

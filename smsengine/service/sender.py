@@ -84,6 +84,15 @@ def of_period(engine: Engine, request: Request) -> Sequence[Run]:
         return runs.of_period(connection, request.loaded.name, str(request.period))
 
 
+def settle_lost(engine: Engine, run: Run) -> None:
+    """Find out what became of the messages that a dead worker of a run held."""
+    with engine.store.read() as connection:
+        if not messages.has_open(connection, run.id):
+            return
+    with closing(engine.gateway(run.gateway)) as gateway:
+        engine.dispatcher(gateway, run.gateway, _silent).recover(run)
+
+
 def has_unknown(engine: Engine, run: Run) -> bool:
     """Say whether a finished run still holds messages whose fate the gateway may know."""
     with engine.store.read() as connection:
@@ -109,6 +118,8 @@ def send_run(engine: Engine, run: Run, watch: Watch) -> None:
         dispatcher.drain(run, after_batch=lambda: _fetch(engine, gateway, run.gateway))
         while _fetch(engine, gateway, run.gateway):
             pass
+        # A receipt that came before its answer was settled finds its message now.
+        store_receipts(engine.store, run.gateway, (), engine.clock.now())
 
 
 def _fetch(engine: Engine, gateway: Gateway, name: str) -> int:

@@ -24,6 +24,7 @@ class Claimed(NamedTuple):
     text: str
     segments: int
     attempt: int
+    code: str | None = None
 
     @property
     def reference(self) -> str:
@@ -110,7 +111,6 @@ class Settlement(NamedTuple):
     outcome: str
     code: str
     detail: str
-    burns_attempt: bool = True
 
 
 _SETTLE = (
@@ -134,7 +134,11 @@ _SETTLE = (
 )
 _END_ATTEMPT = (
     update(attempts)
-    .where(attempts.c.message_id == bindparam("message"), attempts.c.number == bindparam("tried"))
+    .where(
+        attempts.c.message_id == bindparam("message"),
+        attempts.c.number == bindparam("tried"),
+        attempts.c.ended_at.is_(None),
+    )
     .values(
         ended_at=bindparam("ended", type_=Instant),
         outcome=bindparam("came_to"),

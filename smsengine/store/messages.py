@@ -145,6 +145,25 @@ def newest_known(connection: Connection, keys: Sequence[bytes]) -> Mapping[bytes
     return found
 
 
+def newest_texts(
+    connection: Connection, topic: str, period: str, subjects: Sequence[str], *, except_run: int
+) -> Mapping[str, str]:
+    """What each of these subjects was last told on a topic and period; withdrawn texts left out."""
+    of_topic = select(runs.c.id).where(
+        runs.c.topic == topic, runs.c.period == period, runs.c.id != except_run
+    )
+    statement = (
+        select(messages.c.subject, messages.c.text)
+        .where(
+            messages.c.run_id.in_(of_topic),
+            messages.c.subject.in_(subjects),
+            messages.c.state != MessageState.CANCELLED,
+        )
+        .order_by(messages.c.id)
+    )
+    return {row.subject: row.text for row in connection.execute(statement)}
+
+
 def contradicting_subjects(connection: Connection, run_id: int) -> set[str]:
     """Subjects of a run about whom two rows say different things.
 
@@ -268,13 +287,16 @@ def waiting(
     return count, due
 
 
-def sealed_texts(connection: Connection, run_id: int) -> Iterator[tuple[bytes, str, bytes]]:
-    """Every message's dedup key, text and hash, streamed; for checking the seal."""
-    statement = select(messages.c.dedup_key, messages.c.text, messages.c.text_hash).where(
-        messages.c.run_id == run_id
-    )
-    for row in connection.execution_options(yield_per=2000).execute(statement):
-        yield row[0], row[1], row[2]
+def sealed_texts(connection: Connection, run_id: int) -> Iterator[Any]:
+    """Every message's dedup key, text, hash, subject and address, streamed; for the seal."""
+    statement = select(
+        messages.c.dedup_key,
+        messages.c.text,
+        messages.c.text_hash,
+        messages.c.subject,
+        messages.c.address,
+    ).where(messages.c.run_id == run_id)
+    yield from connection.execution_options(yield_per=2000).execute(statement)
 
 
 def find(

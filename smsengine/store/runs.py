@@ -137,6 +137,12 @@ def of_period(connection: Connection, job: str, period: str) -> Sequence[Run]:
     return [_run(row) for row in connection.execute(statement).mappings()]
 
 
+def of_topic(connection: Connection, topic: str, period: str) -> Sequence[Run]:
+    """All runs of any job that tell a topic for one period, oldest first."""
+    statement = select(runs).where(runs.c.topic == topic, runs.c.period == period)
+    return [_run(row) for row in connection.execute(statement.order_by(runs.c.id)).mappings()]
+
+
 def newest(connection: Connection, *, job: str | None = None, limit: int = 50) -> Sequence[Run]:
     """The latest runs, newest first."""
     statement = select(runs).order_by(runs.c.id.desc()).limit(limit)
