@@ -163,7 +163,7 @@ def _send(engine: Engine, request: sender.Request, *, as_json: bool) -> Exit:
     done: list[Run] = []
     with watching(quiet=as_json) as watch:
         for run in sender.of_period(engine, request):
-            if run.state in _SENDABLE or sender.has_unknown(engine, run):
+            if run.state in _SENDABLE or sender.may_hear_more(engine, run):
                 sender.send_run(engine, run, watch)
                 done.append(run)
         planned = _NOTHING

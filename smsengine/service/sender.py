@@ -93,8 +93,8 @@ def settle_lost(engine: Engine, run: Run) -> None:
         engine.dispatcher(gateway, run.gateway, _silent).recover(run)
 
 
-def has_unknown(engine: Engine, run: Run) -> bool:
-    """Say whether a finished run still holds messages whose fate the gateway may know."""
+def may_hear_more(engine: Engine, run: Run) -> bool:
+    """Say whether a finished run still holds messages of whose fate the gateway may know more."""
     with engine.store.read() as connection:
         return run.state is RunState.FINISHED and messages.has_open(connection, run.id)
 

@@ -336,8 +336,13 @@ def sample(connection: Connection, run_id: int, limit: int) -> Sequence[RowMappi
 
 
 def has_open(connection: Connection, run_id: int) -> bool:
-    """Say whether a run still holds messages that wait, are being sent, or are unknown."""
-    open_states = [MessageState.QUEUED, MessageState.SENDING, MessageState.UNKNOWN]
+    """Say whether a run still holds messages of which the gateway may have more to say."""
+    open_states = [
+        MessageState.QUEUED,
+        MessageState.SENDING,
+        MessageState.UNKNOWN,
+        MessageState.ACCEPTED,
+    ]
     statement = select(
         exists().where(messages.c.run_id == run_id, messages.c.state.in_(open_states))
     )

@@ -135,6 +135,7 @@ def test_a_query_knows_what_was_taken(opened: Open) -> None:
 
 def test_a_query_knows_what_was_never_taken(opened: Open) -> None:
     """Only a message that was surely never taken may be sent again: the answer is None."""
+    opened().close()
     gateway = opened()
     gateway.send(some(1))
     assert [None, None] == list(gateway.query(["ref00007-1", "ref00000-2"]))
@@ -142,12 +143,19 @@ def test_a_query_knows_what_was_never_taken(opened: Open) -> None:
 
 def test_a_query_answers_in_order(opened: Open) -> None:
     """Answers come one for one, in the order of the questions, also for a name asked twice."""
+    opened().close()
     gateway = opened()
     gateway.send(some(3))
     names = ["ref00002-1", "none-1", "ref00000-1", "ref00002-1"]
     answers = gateway.query(names)
     assert [True, False, True, True] == [answer is not None for answer in answers]
     assert answers[0] == answers[3] != answers[2]
+
+
+def test_a_file_that_was_taken_away_proves_nothing(opened: Open) -> None:
+    """Of a file that is new nobody can say what an earlier one held: unknown stays unknown."""
+    answers = opened().query(["ref00000-1"])
+    assert [OutcomeKind.UNKNOWN] == [answer.kind for answer in answers if answer is not None]
 
 
 def test_a_query_for_nothing(opened: Open) -> None:

@@ -50,7 +50,9 @@ def undisturbed(make_office: Callable[..., Office]) -> list[tuple[object, ...]]:
 def finish_and_compare(office: Office, expected: list[tuple[object, ...]]) -> None:
     """The last start ends the work: same ledger, nothing lost, nothing twice at the gateway."""
     assert office.run(*SEND).returncode in (0, 1)
-    assert expected == office.ledger()
+    found = office.ledger()
+    differing = [(a[0], a[-2:], b[-2:]) for a, b in zip(expected, found, strict=True) if a != b]
+    assert [] == differing[:3]
     assert len(set(office.delivered())) == len(office.delivered())
     assert 0 == office.run("db", "check").returncode
 

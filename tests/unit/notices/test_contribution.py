@@ -128,11 +128,10 @@ def test_numbers_may_come_as_numbers():
     assert figures(HOYA) == figures(changed("C. Số tiền đã nộp trong kỳ", line))
 
 
-def test_fractions_are_rounded_once_half_up():
-    """The old form's decimals are added exactly and rounded at the end."""
-    texts = changed("2.1 Thừa", ("2.1 Thừa", "0.25"))
-    texts = [("2.2 Thiếu", "100.75") if text == "2.2 Thiếu" else (text, a) for text, a in texts]
-    assert 101 == figures(texts)[1]
+@pytest.mark.parametrize("amount", ["100.75", "934.680"])
+def test_a_fraction_is_a_fault(amount):
+    """A fraction of a dong, or what may be thousands of another locale, is never rounded."""
+    assert fault(changed("2.2 Thiếu", ("2.2 Thiếu", amount)))
 
 
 def test_the_cell_that_does_not_apply_may_be_empty():

@@ -6,8 +6,11 @@ import hashlib
 import json
 import random
 
+import pytest
+
 from smsengine.clock import ManualClock
 from smsengine.config.job import Column, ColumnType, Guards
+from smsengine.errors import RefusedError
 from smsengine.lifecycle import RunKind, RunState
 from smsengine.period import Period
 from smsengine.planning import release
@@ -289,6 +292,7 @@ def test_another_topic_is_another_notice(office: Office) -> None:
 def test_two_jobs_of_one_topic_tell_once(office: Office) -> None:
     """A second job that tells the same thing to the same people tells nobody twice."""
     office.planned(rows(3))
+    office.change("UPDATE runs SET state = 'finished'")
     run = office.planned(rows(4), job="hanoi/c12")
     assert (RunKind.REGULAR, 1, 3, 4) == (
         run.kind,
@@ -301,8 +305,16 @@ def test_two_jobs_of_one_topic_tell_once(office: Office) -> None:
 def test_two_jobs_of_one_topic_do_not_contradict(office: Office) -> None:
     """A second job with another figure is refused, row by row."""
     office.planned([row(2, "TA1", paid="1")])
+    office.change("UPDATE runs SET state = 'finished'")
     office.planned([row(2, "TA1", paid="2")], job="hanoi/c12")
     assert [(2, "changed-after-sent")] == office.all(REASONS)
+
+
+def test_a_job_waits_for_an_unfinished_one_on_its_topic(office: Office) -> None:
+    """What another job has only planned counts as told by nobody; it is finished first."""
+    office.planned(rows(3))
+    with pytest.raises(RefusedError, match="tells the same and is planned"):
+        office.planned(rows(4), job="hanoi/c12")
 
 
 def test_a_choice_of_subjects_does_not_stand_for_the_month(office: Office) -> None:
