@@ -118,8 +118,6 @@ def test_a_code_that_a_spreadsheet_destroyed_is_refused(value: Value) -> None:
     ("value", "why"),
     [("0" * 101, BAD), ("MA я", SkipReason.UNSENDABLE_TEXT), ("ĐA001", BAD)],
 )
-    ("value", "why"), [("0" * 101, BAD), ("MA я", SkipReason.UNSENDABLE_TEXT), ("ĐA001", BAD)]
-)
 def test_a_code_that_is_none_is_refused(value: str, why: SkipReason) -> None:
     """A code that is too long or cannot be printed has its own reason."""
     assert why is reason(CODE, value)
