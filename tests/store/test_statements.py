@@ -428,12 +428,6 @@ def test_nothing_waits_when_all_is_settled(five: Office) -> None:
         ("accepted", True),
         ("delivered", False),
     ],
-        ("queued", True),
-        ("unknown", True),
-        ("sending", True),
-        ("accepted", True),
-        ("delivered", False),
-    ],
 )
 def test_a_run_with_open_messages(five: Office, state: str, *, open_: bool) -> None:
     """A message that nobody knows about keeps its run open."""
