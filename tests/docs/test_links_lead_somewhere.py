@@ -8,7 +8,7 @@ import pytest
 
 from tests.docs.documents import ROOT, pages
 
-#: README.md is left out until docs/performance.md is there.
+#: README.md has its own blocks.
 PAGES = [str(page.relative_to(ROOT)) for page in pages() if page.name != "README.md"]
 _LINK = re.compile(r"\]\(([^)#:]*)(?:#([^)]*))?\)")
 _HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
