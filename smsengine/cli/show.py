@@ -15,7 +15,6 @@ from smsengine.store.engine import Store
 from smsengine.store.runs import Run
 from smsengine.text.numerals import money
 
-_GOOD = (MessageState.ACCEPTED, MessageState.DELIVERED)
 _SHOWN_SUBJECTS = 5
 _MEANING = {
     MessageState.QUEUED: "queued: waits",

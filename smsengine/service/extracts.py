@@ -30,7 +30,7 @@ from smsengine.period import Period
 from smsengine.planning.manifest import Warnings
 from smsengine.planning.messages import Recipe
 from smsengine.planning.planner import Order, Resend
-from smsengine.planning.recipients import find_columns, load_contacts
+from smsengine.planning.recipients import Contacts, find_columns, load_contacts
 from smsengine.planning.templates import load_template
 from smsengine.service.bootstrap import Engine
 from smsengine.sources.base import Row, Source
@@ -275,6 +275,15 @@ def _record_columns(figures: FacilityFigures) -> visits.Columns:
     return visits.Columns(**figures.records)
 
 
+def _contacts(engine: Engine, loaded: LoadedJob, period: Period) -> Contacts | None:
+    """The table that says which phones belong to a subject; None where the rows hold them."""
+    declared = loaded.job.recipient.contacts
+    if declared is None:
+        return None
+    table = Extracts(engine, loaded, period).source(declared.source)
+    return load_contacts(table, declared.subject, declared.phones)
+
+
 def recipe_for(
     engine: Engine,
     loaded: LoadedJob,
@@ -291,12 +300,6 @@ def recipe_for(
         SourceError: a column is missing, or the contacts cannot be read.
     """
     job = loaded.job
-    contacts = None
-    if job.recipient.contacts is not None:
-        table = Extracts(engine, loaded, period).source(job.recipient.contacts.source)
-        contacts = load_contacts(
-            table, job.recipient.contacts.subject, job.recipient.contacts.phones
-        )
     columns = [column.from_column for column in job.columns.values()]
     places = find_columns(source, [*columns, *job.recipient.phones])
     template = load_template(loaded.template_path)
@@ -309,7 +312,7 @@ def recipe_for(
         places=dict(zip(job.columns, places, strict=False)),
         subject=job.recipient.subject,
         phone_places=tuple(places[len(columns) :]),
-        contacts=contacts,
+        contacts=_contacts(engine, loaded, period),
         numbers=job.source.numbers,
         template=template.source,
         template_name=str(loaded.template_path),
