@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
@@ -17,8 +18,14 @@ class Clock(Protocol):
     def now(self) -> datetime:
         """The present as an aware UTC instant."""
 
+    def monotonic(self) -> float:
+        """Seconds that only go forward, also while the machine is suspended; to measure with."""
+
     def sleep(self, seconds: float) -> None:
         """Wait that long."""
+
+    def wait(self, event: threading.Event, seconds: float) -> None:
+        """Wait until something has happened, but not longer than that."""
 
 
 class SystemClock:
@@ -27,8 +34,14 @@ class SystemClock:
     def now(self) -> datetime:
         return datetime.now(UTC)
 
+    def monotonic(self) -> float:
+        return time.clock_gettime(time.CLOCK_BOOTTIME)
+
     def sleep(self, seconds: float) -> None:
         time.sleep(seconds)
+
+    def wait(self, event: threading.Event, seconds: float) -> None:
+        event.wait(seconds)
 
 
 class ManualClock:
@@ -40,5 +53,12 @@ class ManualClock:
     def now(self) -> datetime:
         return self._now
 
+    def monotonic(self) -> float:
+        return self._now.timestamp()
+
     def sleep(self, seconds: float) -> None:
         self._now += timedelta(seconds=seconds)
+
+    def wait(self, event: threading.Event, seconds: float) -> None:
+        if not event.is_set():
+            self.sleep(seconds)

@@ -11,7 +11,9 @@ SmsEngineError
 │   └── PhoneError       a number cannot receive the notice
 ├── RefusedError         a guard or a rule refuses the run
 ├── LifecycleError       a state move that the law of lifecycle.py does not allow
+├── GatewayError         a gateway cannot be used as it is configured
 └── StoreError           the ledger cannot be used
+    └── StoreAwayError   … just now: the database is away, full or locked
 
 Every message is one sentence that says what to do. A class's docstring is its default sentence.
 """
@@ -85,5 +87,13 @@ class LifecycleError(SmsEngineError):
     """This state move is not lawful."""
 
 
+class GatewayError(SmsEngineError):
+    """The gateway cannot be used."""
+
+
 class StoreError(SmsEngineError):
     """The ledger cannot be used."""
+
+
+class StoreAwayError(StoreError):
+    """The ledger cannot be used just now."""

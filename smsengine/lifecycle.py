@@ -68,6 +68,17 @@ class RunKind(StrEnum):
     CORRECTION = "correction"
 
 
+class BreakerState(StrEnum):
+    """Whether a gateway is trusted to answer."""
+
+    #: it answers
+    CLOSED = "closed"
+    #: it has failed several times in a row; nothing is handed over for a while
+    OPEN = "open"
+    #: one message is handed over to see whether it answers again
+    HALF_OPEN = "half-open"
+
+
 class SkipReason(StrEnum):
     """Why a row, or one recipient of a row, gets no message."""
 
@@ -96,7 +107,10 @@ MESSAGE_MOVES: Mapping[MessageState, frozenset[MessageState]] = {
     _M.QUEUED: frozenset({_M.SENDING, _M.EXPIRED, _M.CANCELLED}),
     _M.SENDING: frozenset({_M.ACCEPTED, _M.REJECTED, _M.QUEUED, _M.UNKNOWN}),
     _M.ACCEPTED: frozenset({_M.DELIVERED, _M.UNDELIVERED}),
-    _M.UNKNOWN: frozenset({_M.ACCEPTED, _M.REJECTED, _M.QUEUED, _M.DELIVERED, _M.UNDELIVERED}),
+    # Sending: the same hand-over is repeated at a gateway that surely knows it again.
+    _M.UNKNOWN: frozenset(
+        {_M.SENDING, _M.ACCEPTED, _M.REJECTED, _M.QUEUED, _M.DELIVERED, _M.UNDELIVERED}
+    ),
     _M.DELIVERED: frozenset(),
     _M.UNDELIVERED: frozenset({_M.DELIVERED}),
     _M.REJECTED: frozenset(),

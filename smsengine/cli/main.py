@@ -10,6 +10,7 @@ import click
 
 from smsengine.cli.demo import demo
 from smsengine.cli.doctor import doctor
+from smsengine.cli.gateways import gateways
 from smsengine.cli.jobs import jobs
 from smsengine.cli.ledger import db
 from smsengine.cli.messages import messages
@@ -31,7 +32,7 @@ def cli() -> None:
     """
 
 
-for command in (demo, preview, send, runs, messages, jobs, text, db, doctor):
+for command in (demo, preview, send, runs, messages, jobs, gateways, text, db, doctor):
     cli.add_command(command)
 
 

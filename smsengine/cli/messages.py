@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import getpass
 from collections.abc import Sequence
 
 import click
 from sqlalchemy import RowMapping
 
-from smsengine.cli.options import as_json, with_engine
+from smsengine.cli.options import Exit, a_reason, as_json, finish, with_engine, yes
 from smsengine.cli.output import say, say_json, table
-from smsengine.cli.show import local_time
+from smsengine.cli.show import counted, local_time
 from smsengine.errors import UsageError
+from smsengine.lifecycle import MessageState
 from smsengine.phone import Phone, PhoneBook, mask
+from smsengine.receipts import resolving
 from smsengine.service.bootstrap import Engine
 from smsengine.store import attempts, receipts, skips
 from smsengine.store import messages as stored
@@ -19,7 +22,7 @@ from smsengine.store import messages as stored
 
 @click.group()
 def messages() -> None:
-    """Find out what somebody was told."""
+    """Find out what somebody was told, and settle what is in doubt."""
 
 
 @messages.command()
@@ -120,12 +123,61 @@ def show(engine: Engine, message_id: int, *, as_json: bool) -> None:
         _show_history(tried, heard)
 
 
+@messages.command()
+@click.argument("message_ids", nargs=-1, type=click.IntRange(1, 2**62), metavar="[MESSAGE]...")
+@click.option("--run", "run_id", type=click.IntRange(1, 2**31), help="All unknown ones of a run.")
+@click.option("--as", "as_", type=click.Choice(["sent", "not-sent"]), required=True)
+@a_reason
+@yes
+@as_json
+@with_engine
+def resolve(
+    engine: Engine,
+    message_ids: tuple[int, ...],
+    run_id: int | None,
+    as_: str,
+    reason: str,
+    *,
+    yes: bool,
+    as_json: bool,
+) -> None:
+    """Say what became of unknown messages, when the gateway's own books show it.
+
+    Those that were not sent wait again, and go out when their run is sent the next time.
+    """
+    if not reason:
+        raise UsageError("resolve needs --reason: where was it looked up?")
+    if bool(message_ids) == (run_id is not None):
+        raise UsageError("Name either messages or --run.")
+    wanted = resolving.unknown_of(engine.store, run_id) if run_id else message_ids
+    if not yes and len(wanted) > 1:
+        click.confirm(f"Count {len(wanted)} messages as {as_}?", abort=True, err=True)
+    resolved = resolving.resolve_by_hand(
+        engine.store,
+        wanted,
+        sent=as_ == "sent",
+        reason=reason,
+        actor=getpass.getuser(),
+        clock=engine.clock,
+    )
+    left = len(wanted) - resolved
+    if as_json:
+        say_json({"resolved": resolved, "not_unknown": left})
+    else:
+        say(f"{counted(resolved, 'message is', 'messages are')} resolved as {as_}.")
+    if left:
+        say(f"{counted(left, 'was', 'were')} not unknown and stayed as it is.", style="yellow")
+    finish(Exit.LOOK if left else Exit.DONE)
+
+
 def _show_message(row: RowMapping) -> None:
     say(f"Message {row['id']}: {row['job']} {row['period']}, {row['state']}", style="bold")
     say(
         f"{row['subject']} to {mask(row['address'])}, edition {row['revision']}, row"
         f" {row['row_number']} of run {row['run_id']}"
     )
+    if row["state"] == MessageState.SENDING:
+        say(f"Hand-over {row['attempt']} through {row['gateway']} is at work.")
     if row["replaces_id"]:
         say(f"Replaces message {row['replaces_id']}: {row['reason']}")
     say(f"  {row['text']}")

@@ -60,7 +60,7 @@ def table(
 def watching(*, quiet: bool) -> Iterator[Watch]:
     """Bars for planning and sending, on the error stream, where a person waits at a terminal."""
     if quiet or not sys.stderr.isatty():
-        yield Watch()
+        yield Watch(tell=_tell)
         return
     columns: list[Any] = [
         TextColumn("{task.description}"),
@@ -72,7 +72,16 @@ def watching(*, quiet: bool) -> Iterator[Watch]:
     ]
     with Progress(*columns, console=console(stderr=True), transient=True) as bars:
         planning, sending = _Bar(bars, "planning rows"), _Bar(bars, "sending messages")
-        yield Watch(planning=planning.advance, expected=sending.expect, sending=sending.advance)
+        yield Watch(
+            planning=planning.advance,
+            expected=sending.expect,
+            sending=sending.advance,
+            tell=lambda sentence: bars.console.print(Text(sentence, style="yellow")),
+        )
+
+
+def _tell(sentence: str) -> None:
+    say(sentence, style="yellow", stderr=True)
 
 
 class _Bar:

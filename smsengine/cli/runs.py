@@ -23,7 +23,7 @@ from smsengine.text.numerals import money
 
 @click.group()
 def runs() -> None:
-    """Look at runs, release or withdraw them."""
+    """Look at runs, release, pause or withdraw them."""
 
 
 def _account(engine: Engine, run_id: int) -> Account:
@@ -119,14 +119,52 @@ def approve(engine: Engine, run_id: int, *, yes: bool, as_json: bool) -> None:
             show_manifest(run)
         if not yes:
             click.confirm("Release this run? (--yes does not ask)", abort=True, err=True)
-        run = sender.release_run(engine, run, getpass.getuser())
-    with watching(quiet=as_json) as watch:
-        sender.send_run(engine, run, watch)
+        sender.release_run(engine, run, getpass.getuser())
+    _send(engine, run_id, as_json=as_json)
+
+
+@runs.command()
+@click.argument("run_id", type=click.IntRange(1, 2**31), metavar="RUN")
+@a_reason
+@as_json
+@with_engine
+def pause(engine: Engine, run_id: int, reason: str, *, as_json: bool) -> None:
+    """Stop sending RUN, in whichever process it is being sent; every message keeps its place."""
+    found = _account(engine, run_id)
+    if not reason:
+        raise UsageError("pause needs --reason: the ledger keeps why.")
+    actor = getpass.getuser()
+    release.pause(engine.store, found.run, clock=engine.clock, actor=actor, reason=reason)
     if as_json:
-        say_json(_account(engine, run_id).facts())
+        say_json({"run": run_id, "state": "paused"})
     else:
-        show_account(engine.store, run.id)
-    finish(Exit.LOOK if _account(engine, run_id).needs_a_look else Exit.DONE)
+        say(f"Run {run_id} is paused; go on with: smsengine runs resume {run_id}")
+
+
+@runs.command()
+@click.argument("run_id", type=click.IntRange(1, 2**31), metavar="RUN")
+@yes
+@as_json
+@with_engine
+def resume(engine: Engine, run_id: int, *, yes: bool, as_json: bool) -> None:
+    """Go on with a paused RUN, and send it; one that stopped after a wave goes on with the next."""
+    run = _account(engine, run_id).run
+    if run.state is RunState.PAUSED and not yes:
+        click.confirm(f"Paused: {run.held_because} Go on?", abort=True, err=True)
+    release.resume(engine.store, run, clock=engine.clock, actor=getpass.getuser())
+    _send(engine, run_id, as_json=as_json)
+
+
+def _send(engine: Engine, run_id: int, *, as_json: bool) -> None:
+    """Send what is left of a run, and show how it stands."""
+    with watching(quiet=as_json) as watch:
+        sender.send_run(engine, _account(engine, run_id).run, watch)
+    found = _account(engine, run_id)
+    if as_json:
+        say_json(found.facts())
+    else:
+        show_account(engine.store, run_id)
+    finish(Exit.LOOK if found.needs_a_look else Exit.DONE)
 
 
 @runs.command()
@@ -144,7 +182,7 @@ def cancel(engine: Engine, run_id: int, reason: str, *, yes: bool, as_json: bool
         raise UsageError(f"Run {run_id} is {found.run.state}; there is nothing to withdraw.")
     if not yes:
         click.confirm(f"Withdraw what is left of {found.run.label}?", abort=True, err=True)
-    sender.settle_lost(engine, found.run)
+    sender.settle_lost(engine)
     withdrawn = release.cancel(
         engine.store, found.run, clock=engine.clock, actor=getpass.getuser(), reason=reason
     )

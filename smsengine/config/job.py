@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
@@ -226,6 +227,45 @@ class Guards(Model):
         return self
 
 
+def _wave(value: Any) -> Any:
+    if isinstance(value, str) and value.strip().endswith("%"):
+        return _share(value)
+    if not isinstance(value, str):
+        return value
+    if re.fullmatch(r"[1-9]\d*", value.strip(), re.ASCII) is None:
+        raise ValueError(f"is {value!r}; write a number of messages, or a share such as 5%.")
+    return int(value)
+
+
+def _duration(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    match = re.fullmatch(r"([1-9]\d*)\s*(minutes|hours|days)", value.strip(), re.ASCII)
+    if match is None:
+        raise ValueError(f"is {value!r}; write a time such as 36 hours or 3 days.")
+    return timedelta(**{match[2]: int(match[1])})
+
+
+Wave = Annotated[int | Decimal, BeforeValidator(_wave)]
+Duration = Annotated[timedelta, BeforeValidator(_duration)]
+
+
+class Stop(Model):
+    """Shares at which a run is paused while it is being sent."""
+
+    refused: Share | None = Field(default=None, description="refused by the gateway")
+    unknown: Share | None = Field(default=None, description="nobody knows whether they were taken")
+    undelivered: Share | None = Field(
+        default=None, description="not delivered, by the receipts; looked at between waves"
+    )
+    least: int = Field(
+        default=20, ge=1, description="messages handed over before a share means anything"
+    )
+    wait: Duration | None = Field(
+        default=None, description="how long receipts are waited for after a wave"
+    )
+
+
 class Job(Model):
     """One notice, as its file says it."""
 
@@ -240,10 +280,17 @@ class Job(Model):
     columns: Mapping[Name, Column] = Field(min_length=1)
     recipient: Recipient
     template: str | None = Field(default=None, description="default: the job's own name")
-    gateway: str
+    gateway: str = Field(description="a gateway or a route of the configuration")
     guards: Guards
     approval: Literal["auto", "required"] = "auto"
     priority: int = Field(default=5, ge=0, le=9, description="0 goes first")
+    waves: tuple[Wave, ...] = Field(
+        default=(), description="how a run is let go, e.g. [50, 5%, 100%]; without it all at once"
+    )
+    stop: Stop = Field(default_factory=Stop)
+    validity: Duration | None = Field(
+        default=None, description="how long after its release a message is worth sending"
+    )
     resend_cap: int = Field(
         default=3, ge=1, description="most editions for one recipient and period"
     )

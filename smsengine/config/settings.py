@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import ConfigDict, Field, field_validator
+from pydantic import BeforeValidator, ConfigDict, Field, InstanceOf, field_validator
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
 from smsengine.config.job import Dong
 from smsengine.config.yaml import Document, Model, build, load
 from smsengine.errors import ConfigError
+from smsengine.hours import SendingHours
 
 
 class Price(Model):
@@ -23,6 +25,29 @@ class Price(Model):
 
     from_day: date = Field(alias="from", description="first day of this price")
     per_segment: Dong = Field(ge=0, le=1_000_000, description="đồng for one segment")
+
+
+class Rate(NamedTuple):
+    """What a contract allows in a second."""
+
+    per_second: float
+    unit: Literal["messages", "segments"]
+
+
+def _rate(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(messages|segments)\s*/\s*s", value.strip(), re.ASCII)
+    if match is None or float(match[1]) <= 0:
+        raise ValueError(f"is {value!r}; write the rate as 100 messages/s or 200 segments/s.")
+    return Rate(float(match[1]), "segments" if match[2] == "segments" else "messages")
+
+
+def _hours(value: Any) -> Any:
+    return SendingHours.parse(value) if isinstance(value, str) else value
+
+
+Hours = Annotated[InstanceOf[SendingHours], BeforeValidator(_hours)]
 
 
 class GatewaySettings(Model):
@@ -35,7 +60,15 @@ class GatewaySettings(Model):
         min_length=1, description="contract prices by date; nothing is sent without one"
     )
     forbidden: str = Field(default="", description="characters that this gateway refuses")
-    batch: int = Field(default=200, ge=1, le=5000, description="messages claimed at once")
+    batch: int = Field(default=200, ge=1, le=5000, description="most messages claimed at once")
+    rate: Annotated[InstanceOf[Rate], BeforeValidator(_rate)] | None = Field(
+        default=None,
+        description="the contract's rate, e.g. 100 messages/s or 200 segments/s; without it as"
+        " fast as it goes",
+    )
+    window: Hours | None = Field(
+        default=None, description="hours for this gateway alone, e.g. 07:30-20:30"
+    )
 
     @property
     def options(self) -> dict[str, Any]:
@@ -52,6 +85,27 @@ class GatewaySettings(Model):
         if not in_force:
             raise ConfigError(f"No price of this gateway is in force on {day}; add one to prices.")
         return max(in_force, key=lambda price: price.from_day).per_segment
+
+
+def _weights(value: Any) -> Any:
+    """A list is an order, a mapping shares by weight."""
+    return dict.fromkeys(value, 0) if isinstance(value, list) else value
+
+
+class RouteStep(Model):
+    """One rule of a route: these networks go through these gateways."""
+
+    networks: tuple[str, ...] = Field(
+        default=(), description="networks this rule is for; without it all others"
+    )
+    gateways: Annotated[Mapping[str, int], BeforeValidator(_weights)] = Field(
+        min_length=1,
+        description="[first, next] in this order, or {one: 70, other: 30} by weight",
+    )
+
+    @property
+    def is_weighted(self) -> bool:
+        return any(self.gateways.values())
 
 
 class PhoneSettings(Model):
@@ -77,7 +131,19 @@ class Settings(Model):
     templates: Path = Field(default=Path("templates"), description="folder of the templates")
     holidays: Path | None = Field(default=None, description="file with further days off")
     phones: PhoneSettings = Field(default_factory=PhoneSettings)
+    window: Hours | None = Field(
+        default=None,
+        description="hours of the day in which people are texted, e.g. 07:30-20:30; without it"
+        " always",
+    )
+    flights: Path = Field(
+        default=Path("flights"),
+        description="folder of the flight journals: on this machine, and kept over restarts",
+    )
     gateways: Mapping[str, GatewaySettings] = Field(min_length=1)
+    routes: Mapping[str, tuple[RouteStep, ...]] = Field(
+        default_factory=dict, description="names that a job may give as its gateway"
+    )
 
     @field_validator("database")
     @classmethod
@@ -101,6 +167,7 @@ def load_settings(path: Path) -> tuple[Settings, Document]:
         )
     document = load(path)
     settings = build(Settings, document)
+    _check_routes(settings, document)
     folder = path.resolve().parent
     return settings.model_copy(
         update={
@@ -108,9 +175,29 @@ def load_settings(path: Path) -> tuple[Settings, Document]:
             "data": folder / settings.data,
             "jobs": folder / settings.jobs,
             "templates": folder / settings.templates,
+            "flights": folder / settings.flights,
             "holidays": folder / settings.holidays if settings.holidays else None,
         }
     ), document
+
+
+def _check_routes(settings: Settings, document: Document) -> None:
+    """A route names gateways that there are, and leaves no network out."""
+    known = ", ".join(settings.gateways)
+    for name, steps in settings.routes.items():
+        if name in settings.gateways:
+            raise document.error(("routes", name), "is the name of a gateway, too; choose another.")
+        for number, step in enumerate(steps):
+            where = ("routes", name, number, "gateways")
+            for gateway, weight in step.gateways.items():
+                if gateway not in settings.gateways:
+                    raise document.error(where, f"has {gateway!r}; there are: {known}.")
+                if step.is_weighted and weight < 1:
+                    raise document.error(where, f"{gateway} needs a weight of at least 1.")
+        if not steps or steps[-1].networks:
+            raise document.error(
+                ("routes", name), "needs a last rule without networks, for all the others."
+            )
 
 
 def absolute_database(url: str, folder: Path) -> str:

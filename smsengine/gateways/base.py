@@ -1,16 +1,17 @@
 """The contract of a gateway: what it can, what it is given, what it may answer.
 
-An adapter hands over and says what the answer means. It never retries, never sleeps between
-retries, never decides what happens next, and never logs a text or a number.
+An adapter hands over and says what the answer means. It never retries, never sleeps, never decides
+what happens next, and never logs a text or a number. Before the first byte of a message leaves it
+asks for clearance; the lane behind it keeps the pace, writes the flight journal, and may say no.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
 
 
 class OutcomeKind(StrEnum):
@@ -55,6 +56,10 @@ class Outcome:
     not_before: datetime | None = None
 
 
+#: The answer of an adapter for a message that got no clearance: no byte of it left.
+HELD_BACK = Outcome(kind=OutcomeKind.TRANSIENT, code="held-back")
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Outbound:
     """One message on its way. ``address`` is E.164; ``reference`` is our stable name for it."""
@@ -64,6 +69,11 @@ class Outbound:
     network: str
     text: str
     segments: int
+
+
+#: Asked with the messages whose first byte is about to leave together, once for each message.
+#: It may wait for their turn. Where it says False, not a byte of them may be written.
+Clearance = Callable[[Sequence[Outbound]], bool]
 
 
 class ReceiptStatus(StrEnum):
@@ -77,11 +87,44 @@ class ReceiptStatus(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Receipt:
-    """What the gateway or the telco says later."""
+    """What the gateway or the telco says later.
+
+    It names the message by the gateway's name for it, by our reference, or by both; one of them may
+    be empty.
+    """
 
     gateway_id: str
     status: ReceiptStatus
     code: str = ""
+    reference: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Callback:
+    """An HTTP request that a gateway makes to us, as it came."""
+
+    method: str
+    query: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Acknowledgement:
+    """What a gateway expects as the answer to its callback."""
+
+    status: int = 200
+    body: str = ""
+    content_type: str = "text/plain"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Balance:
+    """What is left on the account."""
+
+    amount: int
+    currency: str
+    at: datetime
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -90,25 +133,53 @@ class Capabilities:
 
     #: messages in one ``send``
     max_batch: int
+    #: how many ``send`` may be at work at once
+    concurrency: int = 1
     #: ``query`` says for certain whether a reference was taken
-    can_query: bool
+    can_query: bool = False
+    #: … so many seconds after its hand-over at the earliest: until then it may still be taken
+    query_after_seconds: int = 0
     #: ``receipts`` yields something
-    has_receipts: bool
+    has_receipts: bool = False
+    #: ``balance`` yields something
+    has_balance: bool = False
+    #: for so many seconds after the first hand-over a repeated reference is surely not sent twice
+    idempotency_seconds: int = 0
 
 
-class Gateway(Protocol):
-    """One way out."""
+class Gateway(ABC):
+    """One way out. What its capability sheet does not promise need not be written."""
 
     @property
+    @abstractmethod
     def capabilities(self) -> Capabilities:
         """The capability sheet."""
 
-    def send(self, batch: Sequence[Outbound]) -> Sequence[Outcome]:
+    @abstractmethod
+    def send(self, batch: Sequence[Outbound], clear: Clearance) -> Sequence[Outcome]:
         """Hand messages over.
+
+        Several threads may call it at once.
+
+        Args:
+            batch: at most ``max_batch`` messages.
+            clear: asked just before the first byte of messages leaves; messages that are not
+                cleared are answered with ``HELD_BACK``.
 
         Returns:
             One outcome for each message, in the same order; it never raises for one message.
         """
+
+    def check(self) -> str:
+        """Look whether the gateway could be used now, without sending anything.
+
+        Returns:
+            What was found, in a few words.
+
+        Raises:
+            GatewayError: one sentence with what is wrong: address, key, network.
+        """
+        return "opens"
 
     def query(self, references: Sequence[str]) -> Sequence[Outcome | None]:
         """Ask what became of earlier hand-overs.
@@ -116,9 +187,35 @@ class Gateway(Protocol):
         Returns:
             For each reference its outcome, or None when the gateway surely never took it.
         """
+        raise NotImplementedError
+
+    def balance(self) -> Balance:
+        """What is left on the account.
+
+        Raises:
+            GatewayError: it cannot be told now.
+        """
+        raise NotImplementedError
 
     def receipts(self) -> Sequence[Receipt]:
         """Receipts that have come since the last call."""
+        return ()
 
+    def verify_callback(self, callback: Callback) -> bool:  # noqa: ARG002 - for overriding
+        """Say whether a callback really is this gateway's; pure."""
+        return False
+
+    def parse_callback(
+        self,
+        callback: Callback,  # noqa: ARG002 - for overriding
+    ) -> tuple[Sequence[Receipt], Acknowledgement]:
+        """Read the receipts out of a callback, and say how it is answered; pure.
+
+        Raises:
+            ValueError: it is not one of this gateway's.
+        """
+        raise ValueError("This gateway sends no callbacks.")
+
+    @abstractmethod
     def close(self) -> None:
         """Let go of files and connections."""

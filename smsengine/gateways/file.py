@@ -17,7 +17,15 @@ from typing import Any
 from pydantic import Field
 
 from smsengine.config.yaml import Model
-from smsengine.gateways.base import Capabilities, Outbound, Outcome, OutcomeKind, Receipt
+from smsengine.gateways.base import (
+    HELD_BACK,
+    Capabilities,
+    Clearance,
+    Gateway,
+    Outbound,
+    Outcome,
+    OutcomeKind,
+)
 
 
 class Options(Model):
@@ -95,15 +103,17 @@ def _line(message: Outbound) -> dict[str, Any]:
     }
 
 
-class FileGateway:
+class FileGateway(Gateway):
     """Appends to a file."""
 
-    capabilities = Capabilities(max_batch=1000, can_query=True, has_receipts=False)
+    capabilities = Capabilities(max_batch=1000, can_query=True)
 
     def __init__(self, options: Options, folder: Path) -> None:
         self._lines = LineFile(folder / options.path)
 
-    def send(self, batch: Sequence[Outbound]) -> Sequence[Outcome]:
+    def send(self, batch: Sequence[Outbound], clear: Clearance) -> Sequence[Outcome]:
+        if not clear(batch):
+            return [HELD_BACK] * len(batch)
         self._lines.append(batch)
         return [_accepted(message.reference) for message in batch]
 
@@ -111,9 +121,6 @@ class FileGateway:
         taken = self._lines.taken(references)
         unsure = self._lines.unsure()
         return [_accepted(name) if name in taken else unsure for name in references]
-
-    def receipts(self) -> Sequence[Receipt]:
-        return ()
 
     def close(self) -> None:
         self._lines.close()

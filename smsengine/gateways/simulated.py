@@ -18,7 +18,10 @@ from smsengine.clock import Clock
 from smsengine.config.job import Share
 from smsengine.config.yaml import Model
 from smsengine.gateways.base import (
+    HELD_BACK,
     Capabilities,
+    Clearance,
+    Gateway,
     Outbound,
     Outcome,
     OutcomeKind,
@@ -44,7 +47,7 @@ class Options(Model):
     silent: Share = Field(default=Decimal(0), description="share accepted without any receipt")
 
 
-class SimulatedGateway:
+class SimulatedGateway(Gateway):
     """Plays a gateway."""
 
     capabilities = Capabilities(max_batch=1000, can_query=True, has_receipts=True)
@@ -55,7 +58,9 @@ class SimulatedGateway:
         self._lines = LineFile(folder / options.path)
         self._reported = _TakenSoFar(self._lines)
 
-    def send(self, batch: Sequence[Outbound]) -> Sequence[Outcome]:
+    def send(self, batch: Sequence[Outbound], clear: Clearance) -> Sequence[Outcome]:
+        if not clear(batch):
+            return [HELD_BACK] * len(batch)
         self._take_time(len(batch))
         outcomes = [self._outcome(message.reference) for message in batch]
         self._lines.append(

@@ -20,6 +20,7 @@ from smsengine.store import messages, runs, skips
 from smsengine.store.engine import Store
 from smsengine.store.messages import Draft, Known
 from smsengine.store.skips import SkippedRow
+from smsengine.store.turns import take_turn
 
 _NOT_SETTLED = frozenset({MessageState.QUEUED, MessageState.SENDING, MessageState.UNKNOWN})
 
@@ -117,14 +118,17 @@ class Dedup:
 
     def _is_wanted(self, draft: Draft, before: Known) -> bool:
         changed = before.text_hash != draft.text_hash
+        unknown = before.state is MessageState.UNKNOWN
         fits = {
             "failed": before.state in FAILED_STATES,
+            "unknown": unknown,
             "changed": changed,
             "all": True,
         }[self._resend or "all"]
+        open_ = before.state in _NOT_SETTLED and not (unknown and self._resend == "unknown")
         if not fits:
             self.selection.other += 1
-        elif before.state in _NOT_SETTLED:
+        elif open_:
             self.selection.still_open += 1
         elif before.told >= self._cap:
             self.selection.over_cap += 1
@@ -135,6 +139,7 @@ class Dedup:
     def write(self, connection: Connection, composed: Composed, *, due_at: datetime) -> None:
         """Write a chunk into the run and count it; one recipient has one message."""
         drafts, skipped = composed.drafts, list(composed.skips)
+        self._take_turn(connection)
         written = messages.insert_drafts(
             connection, drafts, run_id=self._run_id, first_place=self._place, due_at=due_at
         )
@@ -176,6 +181,7 @@ class Dedup:
 
     def finish(self, connection: Connection) -> None:
         """Take out every message about a subject whose rows contradict each other."""
+        self._take_turn(connection)
         subjects = self._contradicted | messages.contradicting_subjects(connection, self._run_id)
         if not subjects:
             return
@@ -185,6 +191,10 @@ class Dedup:
         skipped = [_conflicting(message.row_number, message.subject) for message in taken]
         skips.write(connection, self._run_id, skipped)
         self._tally.skip(skipped)
+
+    def _take_turn(self, connection: Connection) -> None:
+        """Of two jobs that tell the same, one writes and looks at a time."""
+        take_turn(connection, self._topic, self._period)
 
 
 def _next_edition(draft: Draft, before: Known) -> Draft:

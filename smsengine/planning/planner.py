@@ -8,9 +8,10 @@ unsealed run away and starts again, so a run is never half there.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from decimal import Decimal
 from enum import StrEnum
 
 from sqlalchemy import Connection
@@ -30,6 +31,7 @@ from smsengine.store import runs
 from smsengine.store.engine import Store
 from smsengine.store.runs import Run
 from smsengine.store.skips import SkippedRow
+from smsengine.waves import StopRules, Waves, ends
 
 _STILL_OPEN = frozenset(
     {RunState.PLANNED, RunState.HELD, RunState.RELEASED, RunState.SENDING, RunState.PAUSED}
@@ -44,6 +46,7 @@ class Resend(StrEnum):
     """Which recipients of a period are told again on purpose."""
 
     FAILED = "failed"
+    UNKNOWN = "unknown"
     CHANGED = "changed"
     ALL = "all"
 
@@ -69,6 +72,9 @@ class Order:
     resend: Resend | None = None
     reason: str = ""
     resend_cap: int = 3
+    waves: Sequence[int | Decimal] = ()
+    stop: StopRules = field(default_factory=StopRules)
+    valid_seconds: int | None = None
     processes: int = 2
 
     @property
@@ -282,6 +288,8 @@ class Planner:
             "segments": tally.segments,
             "money": tally.money,
             "cost": tally.segments * order.price,
+            "waves": _waves(order, tally).to_json(),
+            "valid_seconds": order.valid_seconds,
         }
         with self._outbox.write() as connection:
             if not runs.seal(connection, run_id, self._identity, values):
@@ -305,6 +313,7 @@ def _facts(order: Order, kind: RunKind, tally: Tally, tripped: list[str]) -> dic
         "kind": kind.value,
         "reason": order.reason,
         "gateway": order.gateway,
+        "waves": list(_waves(order, tally).ends),
         "price_per_segment": order.price,
         "cost": tally.segments * order.price,
         "money_column": order.guards.money if kind is RunKind.REGULAR else None,
@@ -315,6 +324,11 @@ def _facts(order: Order, kind: RunKind, tally: Tally, tripped: list[str]) -> dic
         "warnings": order.warnings.count,
         "first_warnings": order.warnings.first,
     }
+
+
+def _waves(order: Order, tally: Tally) -> Waves:
+    """Where the waves of a run end, and when it stops by itself."""
+    return Waves(ends=ends(order.waves, tally.messages), stop=order.stop)
 
 
 def _is_abandoned(run: Run, now: datetime) -> bool:

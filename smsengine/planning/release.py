@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 
 from smsengine.clock import Clock
 from smsengine.errors import RefusedError, StoreError
 from smsengine.lifecycle import RunState
 from smsengine.planning.messages import Hasher, seal_of
-from smsengine.store import messages, runs
+from smsengine.store import messages, outbox, runs
 from smsengine.store.engine import Store
 from smsengine.store.runs import Run
+from smsengine.waves import Waves
 
 
 def check_seal(store: Store, run: Run, key: bytes) -> None:
@@ -21,8 +23,8 @@ def check_seal(store: Store, run: Run, key: bytes) -> None:
     """
     hasher = Hasher(key, run.topic, run.period)
     seal = count = 0
-    with store.read() as connection:
-        for row in messages.sealed_texts(connection, run.id):
+    with store.read() as connection, messages.sealed_texts(connection, run.id) as rows:
+        for row in rows:
             told = hasher.dedup_key(row.subject, row.address) == row.dedup_key
             if not told or hasher.text_hash(row.dedup_key, row.text) != row.text_hash:
                 what = "A text" if told else "A recipient"
@@ -48,15 +50,57 @@ def release(store: Store, run: Run, *, key: bytes, clock: Clock, actor: str) -> 
     check_seal(store, run, key)
     now = clock.now()
     with store.write() as connection:
-        current = runs.get(connection, run.id)
+        current = runs.get(connection, run.id, locked=True)
         if current is not None and current.state is run.state:
-            runs.move(connection, run.id, RunState.RELEASED, released_upto=messages.LAST_PLACE)
+            valid = run.valid_seconds
+            runs.move(
+                connection,
+                run.id,
+                RunState.RELEASED,
+                released_upto=Waves.from_json(run.waves).next_end(0),
+                valid_until=None if valid is None else now + timedelta(seconds=valid),
+            )
             what = "approved" if run.state is RunState.HELD else "released"
             runs.note(connection, run.id, at=now, actor=actor, what=what, detail=run.held_because)
         after = runs.get(connection, run.id)
     if after is None:
         raise StoreError(f"Run {run.id} disappeared.")
     return after
+
+
+def pause(store: Store, run: Run, *, clock: Clock, actor: str, reason: str) -> None:
+    """Stop handing over a run's messages; every message keeps its place.
+
+    Raises:
+        RefusedError: it is not under way.
+    """
+    with store.write() as connection:
+        stopped = runs.stop(connection, run.id, because=reason, at=clock.now(), actor=actor)
+    if not stopped:
+        raise RefusedError(f"Run {run.id} ({run.label}) is {run.state}; it cannot be paused.")
+
+
+def resume(store: Store, run: Run, *, clock: Clock, actor: str) -> None:
+    """Go on with a paused run.
+
+    One that stopped after a wave goes on with the next: whoever resumes it has looked.
+
+    Raises:
+        RefusedError: it is not paused.
+    """
+    now = clock.now()
+    with store.write() as connection:
+        current = runs.get(connection, run.id, locked=True)
+        if current is None or current.state is not RunState.PAUSED:
+            state = current.state if current is not None else "gone"
+            raise RefusedError(f"Run {run.id} ({run.label}) is {state}; it is not paused.")
+        upto = current.released_upto
+        if not outbox.waits(connection, run.id, upto=upto):
+            upto = Waves.from_json(current.waves).next_end(upto) or upto
+        values = {"released_upto": upto, "held_because": ""}
+        runs.move(connection, run.id, RunState.SENDING, **values)
+        detail = current.held_because
+        runs.note(connection, run.id, at=now, actor=actor, what="resumed", detail=detail)
 
 
 def cancel(store: Store, run: Run, *, clock: Clock, actor: str, reason: str) -> int:
@@ -71,6 +115,6 @@ def cancel(store: Store, run: Run, *, clock: Clock, actor: str, reason: str) -> 
     now = clock.now()
     with store.write() as connection:
         runs.move(connection, run.id, RunState.CANCELLED, finished_at=now)
-        withdrawn = messages.cancel_queued(connection, run.id, now=now)
+        withdrawn = outbox.cancel_queued(connection, run.id, now=now)
         runs.note(connection, run.id, at=now, actor=actor, what="cancelled", detail=reason)
     return withdrawn

@@ -9,6 +9,7 @@ from smsengine.gateways.base import Receipt, ReceiptStatus
 from smsengine.lifecycle import MessageState
 from smsengine.store import receipts as stored
 from smsengine.store.engine import Store
+from smsengine.store.messages import key_of
 
 _MEANS = {
     ReceiptStatus.DELIVERED: MessageState.DELIVERED,
@@ -26,12 +27,13 @@ def store_receipts(store: Store, gateway: str, received: Sequence[Receipt], now:
         How many messages moved.
     """
     with store.write() as connection:
+        stored.name_by_reference(connection, gateway, _named(received))
         stored.keep(
             connection,
             [
                 {
                     "gateway": gateway,
-                    "gateway_id": receipt.gateway_id,
+                    "gateway_id": receipt.gateway_id or receipt.reference,
                     "status": receipt.status,
                     "code": receipt.code,
                     "received_at": now,
@@ -44,3 +46,16 @@ def store_receipts(store: Store, gateway: str, received: Sequence[Receipt], now:
             moved += stored.apply(connection, gateway, status=status, state=state, now=now)
         stored.match(connection, gateway)
     return moved
+
+
+def _named(received: Sequence[Receipt]) -> dict[tuple[bytes, int], str]:
+    """What the gateway calls the messages that it names by our reference, too.
+
+    A message whose answer was lost has no other name at the gateway.
+    """
+    named = {}
+    for receipt in received:
+        key = key_of(receipt.reference) if receipt.reference else None
+        if key is not None:
+            named[key] = receipt.gateway_id or receipt.reference
+    return named

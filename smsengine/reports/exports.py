@@ -7,6 +7,8 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+from sqlalchemy import RowMapping
+
 from smsengine.clock import VIETNAM
 from smsengine.errors import UsageError
 from smsengine.phone import mask
@@ -32,31 +34,28 @@ _Line = tuple[str, ...]
 def lines(store: Store, run_id: int, *, full_phones: bool) -> Iterator[_Line]:
     """Messages first, then skipped rows; times in Vietnam, numbers masked unless asked for."""
     with store.read() as connection:
-        for row in messages.stream(connection, run_id):
-            settled = row["settled_at"]
-            yield (
-                str(row["row_number"]),
-                row["subject"],
-                row["address"] if full_phones else mask(row["address"]),
-                row["state"],
-                row["code"] or "",
-                row["detail"] or "",
-                settled.astimezone(VIETNAM).strftime("%Y-%m-%d %H:%M:%S") if settled else "",
-                str(row["segments"]),
-                row["text"],
-            )
-        for row in skips.stream(connection, run_id):
-            yield (
-                str(row["row_number"]),
-                row["subject"],
-                "",
-                "skipped",
-                row["reason"],
-                row["detail"],
-                "",
-                "",
-                "",
-            )
+        with messages.stream(connection, run_id) as written:
+            for row in written:
+                yield _message(row, full_phones=full_phones)
+        with skips.stream(connection, run_id) as skipped:
+            for row in skipped:
+                about = (str(row["row_number"]), row["subject"])
+                yield (*about, "", "skipped", row["reason"], row["detail"], "", "", "")
+
+
+def _message(row: RowMapping, *, full_phones: bool) -> _Line:
+    settled = row["settled_at"]
+    return (
+        str(row["row_number"]),
+        row["subject"],
+        row["address"] if full_phones else mask(row["address"]),
+        row["state"],
+        row["code"] or "",
+        row["detail"] or "",
+        settled.astimezone(VIETNAM).strftime("%Y-%m-%d %H:%M:%S") if settled else "",
+        str(row["segments"]),
+        row["text"],
+    )
 
 
 def write(path: Path, rows: Iterable[_Line]) -> int:

@@ -1,243 +1,312 @@
-"""Draining one run through one gateway: claim, commit, hand over, settle.
+"""Sending what is released: rounds over all lanes, until a run has ended or somebody says stop.
 
-A message is marked ``sending`` in a committed transaction before its first byte leaves, and only
-the worker that holds it may settle it. What a dead worker held becomes ``unknown`` and is only
-moved on by proof.
+One thread does the rounds; the crews of the lanes do the hand-overs. Every decision that others
+must know is in the ledger, so that a process may end at any instruction and another one goes on.
 """
 
 from __future__ import annotations
 
-import random
-from collections import defaultdict
+import threading
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
 
-from sqlalchemy import RowMapping
+from sqlalchemy import Connection
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_exponential
 
 from smsengine.clock import Clock
-from smsengine.errors import SmsEngineError
-from smsengine.gateways.base import Gateway, Outbound, Outcome, OutcomeKind
-from smsengine.identity import is_surely_gone
-from smsengine.lifecycle import MessageState, RunState
-from smsengine.sending.retrying import Reaction, react
-from smsengine.store import attempts, messages, runs
-from smsengine.store.attempts import Claimed, Settlement
+from smsengine.errors import GatewayError, StoreAwayError
+from smsengine.gateways.base import Outcome, Receipt
+from smsengine.lifecycle import RunState
+from smsengine.sending import tending
+from smsengine.sending.breaker import trust
+from smsengine.sending.claiming import Work
+from smsengine.sending.journal import FlightJournal
+from smsengine.sending.lane import Lane
+from smsengine.sending.routing import Route
+from smsengine.sending.tending import RunTender
+from smsengine.store import lanes as stored
+from smsengine.store import outbox, runs
 from smsengine.store.engine import Store
+from smsengine.store.outbox import Doubt
 from smsengine.store.runs import Run
 
-LEASE = timedelta(minutes=5)
-_IDLE_SECONDS = 0.2
-_LONGEST_IDLE_SECONDS = 5.0
-_LOST = "worker-lost"
-_ASKED = "queried"
+#: How often the ledger is asked what others have decided; a pause takes effect within twice this.
+_LOOK_SECONDS = 0.5
+#: How often lost workers and doubts are looked after.
+_RECOVER_SECONDS = 5.0
+_ROUND_SECONDS = 0.05
+#: How long what is under way is waited for when the process is asked to stop.
+_LANDING_SECONDS = 45.0
+#: A run has ended for whoever waits for it when no question about it is due so soon.
+_LAST_QUESTION = timedelta(seconds=10)
+
+ResultT = TypeVar("ResultT")
+Receive = Callable[[str, Sequence[Receipt]], None]
 
 
 class Dispatcher:
-    """Sends one run."""
+    """Sends runs through lanes."""
 
     def __init__(
         self,
         *,
         store: Store,
-        gateway: Gateway,
-        gateway_name: str,
+        lanes: Sequence[Lane],
+        routes: Callable[[str], Route],
         clock: Clock,
         worker: str,
-        batch: int,
-        chance: random.Random,
-        progress: Callable[[int], None] = lambda _count: None,
+        journal: FlightJournal,
+        flights: Path,
+        wake: threading.Event,
+        receive: Receive = lambda _gateway, _receipts: None,
+        tell: Callable[[str], None] = lambda _sentence: None,
     ) -> None:
         self._store = store
-        self._gateway = gateway
-        self._gateway_name = gateway_name
+        self._lanes = {lane.name: lane for lane in lanes}
+        self._route_of = routes
         self._clock = clock
         self._worker = worker
-        self._batch = min(batch, gateway.capabilities.max_batch)
-        self._chance = chance
-        self._progress = progress
+        self._journal = journal
+        self._flights = flights
+        self._wake = wake
+        self._receive = receive
+        self._tell = tell
+        self._told = ""
+        self._tender = RunTender(store=store, clock=clock, actor=worker)
+        self._work = Work()
+        self._only: frozenset[int] | None = None
+        self._next_look = self._next_recovery = 0.0
+        self._answers: list[tuple[Sequence[Doubt], Sequence[Outcome | None]]] = []
+        self._received: list[tuple[str, Sequence[Receipt]]] = []
+        self._asking: set[str] = set()
+        # Messages in doubt that were asked about; whoever waits for a run waits for one answer.
+        self._asked: set[int] = set()
 
-    def drain(self, run: Run, after_batch: Callable[[], object] = lambda: None) -> None:
-        """Send everything that is released of a run, until nothing waits any more.
+    # -- the way in ----------------------------------------------------------------------------
 
-        Args:
-            run: a run in state released or sending, or finished with unknown messages.
-            after_batch: called after each batch, e.g. to fetch receipts.
+    def drain(self, run: Run) -> None:
+        """Send what is released of one run, until it has ended, is paused or is cancelled.
 
         Raises:
-            SmsEngineError: the gateway refuses our account; every message keeps its place.
+            GatewayError: every gateway of its route refuses our account; all places are kept.
         """
-        self.recover(run)
-        self._start(run)
-        while self._send_batch(run) or self._wait(run):
-            after_batch()
-        self._finish(run)
-
-    def _start(self, run: Run) -> None:
-        """A released run is being sent from now on; a finished one if something waits again."""
-        with self._store.write() as connection:
-            current = runs.get(connection, run.id)
-            if current is None:
-                return
-            waits = messages.waiting(connection, run.id, upto=current.released_upto)[0] > 0
-            again = current.state is RunState.FINISHED and waits
-            if current.state is RunState.RELEASED or again:
-                runs.move(connection, run.id, RunState.SENDING)
-
-    def _send_batch(self, run: Run) -> bool:
-        now = self._clock.now()
-        with self._store.write() as connection:
-            current = runs.get(connection, run.id)
-            if current is None or current.state is not RunState.SENDING:
-                return False
-            claimed = attempts.claim(
-                connection,
-                run_id=run.id,
-                upto=current.released_upto,
-                gateway=self._gateway_name,
-                worker=self._worker,
-                now=now,
-                until=now + LEASE,
-                limit=self._batch,
-            )
-        if claimed:
-            self._hand_over(claimed)
-            self._progress(len(claimed))
-        return bool(claimed)
-
-    def _hand_over(self, claimed: Sequence[Claimed]) -> None:
+        self._only = frozenset({run.id})
+        self._patiently(self._begin)
         try:
-            outcomes = self._gateway.send([_outbound(message) for message in claimed])
-        except Exception as error:
-            lost = Outcome(kind=OutcomeKind.UNKNOWN, code="broke-off", detail=type(error).__name__)
-            self._settle(claimed, [lost] * len(claimed))
-            raise
-        self._settle(claimed, outcomes)
+            self._round()
+            while not self._has_ended(run.id):
+                self._round()
+            self._raise_if_refused(run)
+        finally:
+            self.land()
 
-    def _settle(self, claimed: Sequence[Claimed], outcomes: Sequence[Outcome]) -> None:
-        now = self._clock.now()
-        reactions = [
-            react(
-                outcome,
-                attempt=message.attempt,
-                was_unknown=message.code == _ASKED,
-                now=now,
-                chance=self._chance,
-            )
-            for message, outcome in zip(claimed, outcomes, strict=True)
-        ]
-        results = [
-            _settlement(message, outcome, reaction)
-            for message, outcome, reaction in zip(claimed, outcomes, reactions, strict=True)
-        ]
+    def serve(self, is_over: Callable[[], bool]) -> None:
+        """Send whatever is released, of all runs, until it is over."""
+        self._only = None
+        self._patiently(self._begin)
+        try:
+            while not is_over():
+                self._round()
+        finally:
+            self.land()
+
+    def _begin(self) -> None:
         with self._store.write() as connection:
-            attempts.settle(connection, self._worker, results, now=now)
-        for outcome, reaction in zip(outcomes, reactions, strict=True):
-            if reaction.pauses_lane:
-                raise SmsEngineError(
-                    f"Gateway {self._gateway_name} refuses our account ({outcome.code}"
-                    f" {outcome.detail}); every message keeps its place, start again when it is"
-                    " mended."
-                )
+            for name in self._lanes:
+                stored.ensure(connection, name)
+        self._recover()
 
-    def _wait(self, run: Run) -> bool:
-        """Wait for messages that are due later; False when none is left or the run was stopped."""
-        with self._store.read() as connection:
-            current = runs.get(connection, run.id)
-            if current is None or current.state is not RunState.SENDING:
-                return False
-            due = messages.waiting(connection, run.id, upto=current.released_upto)[1]
-        if due is None:
-            # Nothing waits; but what is unknown may be proved to wait again.
-            self.recover(run)
+    def _has_ended(self, run_id: int) -> bool:
+        """Say whether nothing of a run is left that this process could do now."""
+        if any(lane.busy for lane in self._lanes.values()) or self._asking:
+            return False
+
+        def look() -> bool:
             with self._store.read() as connection:
-                due = messages.waiting(connection, run.id, upto=current.released_upto)[1]
-            return due is not None
-        seconds = (due - self._clock.now()).total_seconds()
-        self._clock.sleep(min(max(seconds, _IDLE_SECONDS), _LONGEST_IDLE_SECONDS))
-        self.recover(run)
-        return True
+                run = runs.get(connection, run_id)
+                if run is None or run.state in (RunState.PAUSED, RunState.CANCELLED):
+                    return True
+                if run.state is not RunState.FINISHED:
+                    return self._all_refused(run)
+                return not self._open_doubts(connection, run_id) - self._asked
 
-    def recover(self, run: Run) -> None:
-        """What a dead worker held becomes unknown; what the gateway can prove is moved on."""
-        now = self._clock.now()
+        return self._patiently(look)
+
+    def _open_doubts(self, connection: Connection, run_id: int) -> set[int]:
+        soon = self._clock.now() + _LAST_QUESTION
+        found = (lane.doubts(soon) for lane in self._lanes.values())
+        return set[int]().union(
+            *(outbox.open_doubts(connection, run_id, each) for each in found if each is not None)
+        )
+
+    def _all_refused(self, run: Run) -> bool:
+        mine = [self._lanes[name] for name in self._route_of(run.gateway).gateways]
+        return all(lane.row.paused_because for lane in mine)
+
+    def _raise_if_refused(self, run: Run) -> None:
+        if not self._all_refused(run) or self._patiently(lambda: self._state(run.id)) not in (
+            RunState.SENDING,
+            RunState.RELEASED,
+        ):
+            return
+        names = self._route_of(run.gateway).gateways
+        said = "; ".join(f"{name}: {self._lanes[name].row.paused_because}" for name in names)
+        raise GatewayError(
+            f"Our account is refused ({said}). Every message keeps its place; when it is mended,"
+            f" run 'smsengine gateways resume {names[0]}' and start again."
+        )
+
+    def _state(self, run_id: int) -> RunState | None:
         with self._store.read() as connection:
-            held = messages.abandoned(connection, run.id)
-        lost = defaultdict[str, list[int]](list)
-        for row in held:
-            if row["state"] == MessageState.SENDING and _is_lost(row, now):
-                lost[row["worker"]].append(row["id"])
-        with self._store.write() as connection:
-            for worker, ids in lost.items():
-                messages.move(
-                    connection, ids, MessageState.UNKNOWN, now=now, code=_LOST, detail=worker
+            return runs.states(connection, [run_id]).get(run_id)
+
+    # -- rounds --------------------------------------------------------------------------------
+
+    def _round(self) -> None:
+        """One round over everything that is to be done."""
+        now = self._clock.monotonic()
+        if now >= self._next_recovery:
+            self._next_recovery = now + _RECOVER_SECONDS
+            self._patiently(self._recover)
+        if now >= self._next_look:
+            self._next_look = now + _LOOK_SECONDS
+            self._patiently(self._look)
+        self._wake.clear()
+        moved = [self._patiently(partial(lane.round, self._work)) for lane in self._lanes.values()]
+        self._patiently(self._take_in)
+        if not self._is_busy():
+            self._journal.all_landed()
+            if any(moved):
+                self._next_look = 0.0
+        if not any(moved):
+            self._clock.wait(self._wake, _ROUND_SECONDS if self._is_busy() else _LOOK_SECONDS)
+
+    def _is_busy(self) -> bool:
+        return any(lane.busy for lane in self._lanes.values())
+
+    def _recover(self) -> None:
+        tending.recover(
+            self._store, flights=self._flights, worker=self._worker, now=self._clock.now()
+        )
+
+    def _look(self) -> None:
+        """See what others have decided, and lead the runs on."""
+        with self._store.read() as connection:
+            under_way = [run for run in runs.under_way(connection) if self._is_mine(run)]
+        for run in under_way:
+            self._tender.tend(run)
+        in_hand = set[int]().union(*(lane.runs_in_hand for lane in self._lanes.values()))
+        with self._store.read() as connection:
+            under_way = [run for run in runs.under_way(connection) if self._is_mine(run)]
+            states = runs.states(connection, in_hand)
+            rows = {name: stored.get(connection, name) for name in self._lanes}
+            now = stored.present(connection, self._clock.now().timestamp())
+        stopped = {RunState.PAUSED, RunState.CANCELLED}
+        halted = frozenset(run_id for run_id, state in states.items() if state in stopped)
+        for name, lane in self._lanes.items():
+            lane.know(rows[name], now)
+            lane.stop_runs(halted)
+            self._ask(lane)
+        sending = [run for run in under_way if run.state is RunState.SENDING]
+        self._work = Work(
+            runs=sending,
+            routes={run.gateway: self._route_of(run.gateway) for run in sending},
+            trust={name: trust(row, now) for name, row in rows.items()},
+        )
+        self._tell_why()
+
+    def _is_mine(self, run: Run) -> bool:
+        return self._only is None or run.id in self._only
+
+    def _tell_why(self) -> None:
+        """Say once why nothing leaves, where a person waits."""
+        reasons = [
+            f"{lane.name} {why}" for lane in self._lanes.values() if (why := lane.waits_because())
+        ]
+        said = "; ".join(reasons) if len(reasons) == len(self._lanes) else ""
+        if said and said != self._told:
+            self._tell(f"Waiting. {said}")
+        self._told = said
+
+    # -- questions -----------------------------------------------------------------------------
+
+    def _ask(self, lane: Lane) -> None:
+        """Have a lane's crew ask about doubts and fetch receipts; ``_take_in`` writes it down."""
+        sheet = lane.gateway.capabilities
+        if lane.name in self._asking or not (sheet.can_query or sheet.has_receipts):
+            return
+        doubts: Sequence[Doubt] = ()
+        if sheet.can_query:
+            with self._store.read() as connection:
+                doubts = outbox.doubts_due(
+                    connection,
+                    lane.name,
+                    now=self._clock.now(),
+                    repeats=lane.repeats(),
+                    limit=tending.ASKED_AT_ONCE,
                 )
-                attempts.close_lost(connection, ids, now=now)
-            held = messages.abandoned(connection, run.id)
-        unknown = [row for row in held if row["state"] == MessageState.UNKNOWN]
-        if unknown and self._gateway.capabilities.can_query:
-            references = [messages.reference(row["dedup_key"], row["revision"]) for row in unknown]
-            self._resolve(unknown, self._gateway.query(references))
+        if not doubts and not sheet.has_receipts:
+            return
+        self._asking.add(lane.name)
+        lane.ask(lambda: self._question(lane, doubts))
 
-    def _resolve(self, unknown: Sequence[RowMapping], answers: Sequence[Outcome | None]) -> None:
-        now = self._clock.now()
-        with self._store.write() as connection:
-            for row, answer in zip(unknown, answers, strict=True):
-                state = _proved(row, answer)
-                if state is not None:
-                    taken = answer.gateway_id if answer is not None else None
-                    messages.move(
-                        connection, [row["id"]], state, now=now, gateway_id=taken, code=_ASKED
-                    )
+    def _question(self, lane: Lane, doubts: Sequence[Doubt]) -> None:
+        """On a thread of the crew."""
+        if doubts:
+            self._answers.append((doubts, tending.answers_of(lane.gateway, doubts)))
+        try:
+            while lane.gateway.capabilities.has_receipts and (found := lane.gateway.receipts()):
+                self._received.append((lane.name, found))
+        except Exception as error:  # noqa: BLE001 - asked again at the next look
+            self._tell(f"{lane.name} does not give its receipts ({type(error).__name__}: {error}).")
+        self._asking.discard(lane.name)
+        self._wake.set()
 
-    def _finish(self, run: Run) -> None:
-        now = self._clock.now()
-        with self._store.write() as connection:
-            current = runs.get(connection, run.id)
-            if current is None or current.state is not RunState.SENDING:
-                return
-            if messages.waiting(connection, run.id)[0] == 0:
-                runs.move(connection, run.id, RunState.FINISHED, finished_at=now)
-                runs.note(connection, run.id, at=now, actor=self._worker, what="finished")
+    def _take_in(self) -> None:
+        """Write down what the gateways have told."""
+        while self._answers:
+            doubts, answers = self._answers[0]
+            tending.resolve(self._store, doubts, answers, self._clock.now())
+            self._asked.update(doubt.id for doubt in doubts)
+            self._answers.pop(0)
+        while self._received:
+            self._receive(*self._received[0])
+            self._received.pop(0)
 
+    # -- the way out ---------------------------------------------------------------------------
 
-def _outbound(message: Claimed) -> Outbound:
-    return Outbound(
-        reference=message.reference,
-        address=message.address,
-        network=message.network,
-        text=message.text,
-        segments=message.segments,
-    )
+    def land(self) -> None:
+        """Let nothing leave any more, wait for what is under way, and settle it."""
+        for lane in self._lanes.values():
+            lane.ground()
+        until = self._clock.monotonic() + _LANDING_SECONDS
+        while self._is_busy() and self._clock.monotonic() < until:
+            self._wake.clear()
+            for lane in self._lanes.values():
+                self._patiently(partial(lane.round, self._work, claim=False))
+            if self._is_busy():
+                self._clock.wait(self._wake, _ROUND_SECONDS)
+        for lane in self._lanes.values():
+            lane.close(1.0)
+        self._patiently(self._take_in)
 
+    # -- the ledger may be away ----------------------------------------------------------------
 
-def _settlement(message: Claimed, outcome: Outcome, reaction: Reaction) -> Settlement:
-    return Settlement(
-        message_id=message.id,
-        attempt=message.attempt,
-        state=reaction.state,
-        due_at=reaction.due_at,
-        gateway_id=outcome.gateway_id,
-        outcome=outcome.kind,
-        code=outcome.code,
-        detail=outcome.detail,
-    )
+    def _patiently(self, do: Callable[[], ResultT]) -> ResultT:
+        """Do something with the ledger, again and again while it is away; nothing is lost."""
+        for attempt in Retrying(
+            retry=retry_if_exception_type(StoreAwayError),
+            wait=wait_exponential(multiplier=0.1, max=5),
+            sleep=self._clock.sleep,
+            before_sleep=self._tell_away,
+        ):
+            with attempt:
+                return do()
+        raise AssertionError
 
-
-def _is_lost(row: RowMapping, now: datetime) -> bool:
-    return row["lease_until"] < now or is_surely_gone(row["worker"])
-
-
-def _proved(row: RowMapping, answer: Outcome | None) -> MessageState | None:
-    """The state that a gateway's answer proves; None when it proves nothing.
-
-    That the gateway does not have a message is no proof while the worker that held it may only be
-    frozen, and could still hand it over.
-    """
-    if answer is None:
-        frozen = row["code"] == _LOST and not is_surely_gone(row["detail"] or "")
-        return None if frozen else MessageState.QUEUED
-    return {
-        OutcomeKind.ACCEPTED: MessageState.ACCEPTED,
-        OutcomeKind.DUPLICATE: MessageState.ACCEPTED,
-        OutcomeKind.REJECTED: MessageState.REJECTED,
-    }.get(answer.kind)
+    def _tell_away(self, state: RetryCallState) -> None:
+        if state.attempt_number == 3 and state.outcome is not None:
+            self._tell(f"{state.outcome.exception()} Trying again; nothing is lost.")

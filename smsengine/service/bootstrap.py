@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import random
 import secrets
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
 
@@ -16,16 +17,22 @@ from smsengine.config.job import LoadedJob, load_job, topic_of
 from smsengine.config.settings import GatewaySettings, load_settings
 from smsengine.config.yaml import Document, build
 from smsengine.errors import ConfigError, StoreError, UsageError
-from smsengine.gateways import file, simulated
+from smsengine.gateways import file, http, simulated
 from smsengine.gateways.base import Gateway
 from smsengine.identity import own_identity
 from smsengine.planning.planner import Planner
-from smsengine.sending.dispatcher import Dispatcher
+from smsengine.sending.crew import Inline, Threads
+from smsengine.sending.departure import Departures
+from smsengine.sending.dispatcher import Dispatcher, Receive
+from smsengine.sending.journal import FlightJournal
+from smsengine.sending.lane import Lane
+from smsengine.sending.pace import Pace, Rate
+from smsengine.sending.routing import Route, alone, ordered, weighted
 from smsengine.store import installation, schema
 from smsengine.store.engine import Store
 from smsengine.workdays import Workdays
 
-GATEWAY_KINDS = ("file", "simulated")
+GATEWAY_KINDS = ("file", "http", "simulated")
 
 
 class Engine:
@@ -133,8 +140,8 @@ class Engine:
         loaded, document = load_job(
             path, jobs=settings.jobs, templates=settings.templates, data=settings.data
         )
-        if loaded.job.gateway not in settings.gateways:
-            known = ", ".join(settings.gateways)
+        if loaded.job.gateway not in {*settings.gateways, *settings.routes}:
+            known = ", ".join([*settings.routes, *settings.gateways])
             raise document.error(
                 ("gateway",), f"is {loaded.job.gateway!r}; {self.config} has: {known}."
             )
@@ -182,10 +189,32 @@ class Engine:
             raise ConfigError(f"{self.config}: gateways: lacks {name!r}; it has: {known}.")
         return self.settings.gateways[name]
 
-    def price_today(self, gateway: str) -> int:
-        """đồng for one segment through a gateway, today in Vietnam."""
+    def route(self, name: str) -> Route:
+        """What a job's ``gateway:`` names: a route, or one gateway."""
+        steps = self.settings.routes.get(name)
+        if steps is None:
+            self.gateway_settings(name)
+            return alone(name)
+        return Route(
+            name=name,
+            steps=tuple(
+                weighted(step.gateways, step.networks)
+                if step.is_weighted
+                else ordered([*step.gateways], step.networks)
+                for step in steps
+            ),
+        )
+
+    def price_today(self, name: str) -> int:
+        """đồng for one segment, today in Vietnam: of a route, its dearest gateway's."""
         today = self.clock.now().astimezone(VIETNAM).date()
-        return self.gateway_settings(gateway).price_on(today)
+        used = self.route(name).gateways
+        return max(self.gateway_settings(gateway).price_on(today) for gateway in used)
+
+    def forbidden(self, name: str) -> str:
+        """Characters that any gateway of a route refuses."""
+        used = self.route(name).gateways
+        return "".join(self.gateway_settings(gateway).forbidden for gateway in used)
 
     def gateway(self, name: str) -> Gateway:
         """Open a gateway.
@@ -201,6 +230,12 @@ class Engine:
         if settings.kind == "simulated":
             played = build(simulated.Options, self._document, data=settings.options, at=at)
             return simulated.SimulatedGateway(played, self.folder, self.clock)
+        if settings.kind == "http":
+            context = {"folder": self.folder}
+            told = build(
+                http.Options, self._document, data=settings.options, at=at, context=context
+            )
+            return http.HttpTableGateway(told, self.folder, name, self.clock)
         known = ", ".join(GATEWAY_KINDS)
         raise self._document.error((*at, "kind"), f"is {settings.kind!r}; there are: {known}.")
 
@@ -214,17 +249,77 @@ class Engine:
             progress=progress,
         )
 
+    @cached_property
+    def flights(self) -> FlightJournal:
+        """The flight journal of this process."""
+        return FlightJournal(self.settings.flights, self.identity)
+
     def dispatcher(
-        self, gateway: Gateway, name: str, progress: Callable[[int], None]
+        self,
+        gateways: Mapping[str, Gateway],
+        *,
+        receive: Receive,
+        progress: Callable[[int], None] = lambda _count: None,
+        tell: Callable[[str], None] = lambda _sentence: None,
+        at: Callable[[str], None] = lambda _point: None,
     ) -> Dispatcher:
-        """A dispatcher for one gateway."""
+        """A dispatcher with a lane for each of these open gateways.
+
+        Args:
+            gateways: by their names in the configuration.
+            receive: takes receipts.
+            progress: told how many messages were settled.
+            tell: told, in a sentence, why nothing leaves.
+            at: told the named points that a process passes, for tests that end it there.
+        """
+        wake = threading.Event()
         return Dispatcher(
             store=self.store,
-            gateway=gateway,
-            gateway_name=name,
+            lanes=[
+                self._lane(name, gateway, wake=wake, progress=progress, at=at)
+                for name, gateway in gateways.items()
+            ],
+            routes=self.route,
             clock=self.clock,
             worker=self.identity,
-            batch=self.gateway_settings(name).batch,
+            journal=self.flights,
+            flights=self.settings.flights,
+            wake=wake,
+            receive=receive,
+            tell=tell,
+        )
+
+    def _lane(
+        self,
+        name: str,
+        gateway: Gateway,
+        *,
+        wake: threading.Event,
+        progress: Callable[[int], None],
+        at: Callable[[str], None],
+    ) -> Lane:
+        settings = self.gateway_settings(name)
+        rate = Rate(*settings.rate) if settings.rate else None
+        departures = Departures(
+            clock=self.clock,
+            pace=Pace(store=self.store, gateway=name, rate=rate, clock=self.clock),
+            journal=self.flights,
+            hours=settings.window or self.settings.window,
+            at=at,
+        )
+        real = isinstance(self.clock, SystemClock)
+        concurrency = gateway.capabilities.concurrency
+        return Lane(
+            name=name,
+            gateway=gateway,
+            store=self.store,
+            clock=self.clock,
+            worker=self.identity,
+            batch=settings.batch,
+            departures=departures,
+            crew=Threads(concurrency, name) if real else Inline(),
             chance=random.Random(),  # noqa: S311 - jitter, no secret
+            wake=wake.set,
             progress=progress,
+            at=at,
         )

@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
+from decimal import Decimal
 from pathlib import Path
 from typing import assert_never
 
@@ -15,6 +16,7 @@ from smsengine.config.job import (
     CsvSource,
     FacilityFigures,
     FileSource,
+    Job,
     JsonSource,
     LoadedJob,
     ParquetSource,
@@ -39,6 +41,7 @@ from smsengine.sources.grouped import GroupedFiles, GroupedQuery
 from smsengine.sources.json_file import JsonFile
 from smsengine.sources.sql_query import SqlQuery
 from smsengine.sources.xlsx_file import XlsxFile
+from smsengine.waves import StopRules
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -317,7 +320,7 @@ def recipe_for(
         template=template.source,
         template_name=str(loaded.template_path),
         extra_prefixes=engine.settings.phones.extra_prefixes,
-        forbidden=engine.gateway_settings(job.gateway).forbidden,
+        forbidden=engine.forbidden(job.gateway),
         max_segments=job.guards.max_segments,
         money=job.guards.money,
         only=frozenset(only),
@@ -364,7 +367,26 @@ def order_for(
         resend=resend,
         reason=reason,
         resend_cap=job.resend_cap,
+        waves=job.waves,
+        stop=_stop_rules(job),
+        valid_seconds=int(job.validity.total_seconds()) if job.validity else None,
     )
+
+
+def _stop_rules(job: Job) -> StopRules:
+    """The job's limits as numbers."""
+    stop = job.stop
+    return StopRules(
+        refused=_number(stop.refused),
+        unknown=_number(stop.unknown),
+        undelivered=_number(stop.undelivered),
+        least=stop.least,
+        wait_seconds=int(stop.wait.total_seconds()) if stop.wait else 0,
+    )
+
+
+def _number(share: Decimal | None) -> float | None:
+    return None if share is None else float(share)
 
 
 def _hash_of(path: Path) -> str:

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from smsengine.config.job import LoadedJob
-from smsengine.gateways.base import Gateway
+from smsengine.errors import GatewayError
+from smsengine.gateways.base import Gateway, Receipt
 from smsengine.lifecycle import RunState
 from smsengine.period import Period
 from smsengine.planning import release
 from smsengine.planning.planner import Order, Planned, Resend
 from smsengine.receipts.matching import store_receipts
+from smsengine.sending.tending import recover
 from smsengine.service.bootstrap import Engine
 from smsengine.service.extracts import order_for
-from smsengine.store import messages, runs
+from smsengine.store import outbox, runs
 from smsengine.store.engine import Store
 from smsengine.store.runs import Run
 from smsengine.store.tables import metadata
@@ -42,11 +44,15 @@ class Request:
 
 @dataclass(kw_only=True)
 class Watch:
-    """Where progress is shown while a person waits; ``expected`` is told how many messages come."""
+    """Where progress is shown while a person waits.
+
+    ``expected`` is told how many messages come, ``tell`` in a sentence why nothing leaves.
+    """
 
     planning: Progress = field(default=_silent)
     expected: Progress = field(default=_silent)
     sending: Progress = field(default=_silent)
+    tell: Callable[[str], None] = field(default=lambda _sentence: None)
 
 
 def plan(engine: Engine, request: Request, watch: Watch) -> Planned:
@@ -84,19 +90,20 @@ def of_period(engine: Engine, request: Request) -> Sequence[Run]:
         return runs.of_period(connection, request.loaded.name, str(request.period))
 
 
-def settle_lost(engine: Engine, run: Run) -> None:
-    """Find out what became of the messages that a dead worker of a run held."""
-    with engine.store.read() as connection:
-        if not messages.has_open(connection, run.id):
-            return
-    with closing(engine.gateway(run.gateway)) as gateway:
-        engine.dispatcher(gateway, run.gateway, _silent).recover(run)
+def settle_lost(engine: Engine) -> None:
+    """Find out what became of the messages that dead workers held."""
+    recover(
+        engine.store,
+        flights=engine.settings.flights,
+        worker=engine.identity,
+        now=engine.clock.now(),
+    )
 
 
 def may_hear_more(engine: Engine, run: Run) -> bool:
     """Say whether a finished run still holds messages of whose fate the gateway may know more."""
     with engine.store.read() as connection:
-        return run.state is RunState.FINISHED and messages.has_open(connection, run.id)
+        return run.state is RunState.FINISHED and outbox.may_hear_more(connection, run.id)
 
 
 def release_run(engine: Engine, run: Run, actor: str) -> Run:
@@ -108,22 +115,53 @@ def send_run(engine: Engine, run: Run, watch: Watch) -> None:
     """Send what is left of a released run, and fetch the receipts that are there.
 
     A run that was planned but not released, since the process died in between, is released first.
+
+    Raises:
+        GatewayError: no gateway of its route can be used; every message keeps its place.
     """
     if run.state is RunState.PLANNED:
         run = release_run(engine, run, engine.identity)
     with engine.store.read() as connection:
-        watch.expected(messages.waiting(connection, run.id)[0])
-    with closing(engine.gateway(run.gateway)) as gateway:
-        dispatcher = engine.dispatcher(gateway, run.gateway, watch.sending)
-        dispatcher.drain(run, after_batch=lambda: _fetch(engine, gateway, run.gateway))
-        while _fetch(engine, gateway, run.gateway):
-            pass
-        # A receipt that came before its answer was settled finds its message now.
-        store_receipts(engine.store, run.gateway, (), engine.clock.now())
+        watch.expected(outbox.count_waiting(connection, run.id))
+    with ExitStack() as opened:
+        gateways = {
+            name: opened.enter_context(closing(engine.gateway(name)))
+            for name in engine.route(run.gateway).gateways
+        }
+        check_gateways(gateways)
+        dispatcher = engine.dispatcher(
+            gateways,
+            receive=lambda name, found: _receive(engine, name, found),
+            progress=watch.sending,
+            tell=watch.tell,
+        )
+        dispatcher.drain(run)
+        for name, gateway in gateways.items():
+            _fetch(engine, gateway, name)
 
 
-def _fetch(engine: Engine, gateway: Gateway, name: str) -> int:
-    received = gateway.receipts()
-    if received:
-        store_receipts(engine.store, name, received, engine.clock.now())
-    return len(received)
+def check_gateways(gateways: Mapping[str, Gateway]) -> None:
+    """Look whether anything can be sent before anything is claimed.
+
+    Raises:
+        GatewayError: one sentence for each gateway, when none of them can be used.
+    """
+    faults = []
+    for name, gateway in gateways.items():
+        try:
+            gateway.check()
+        except GatewayError as error:
+            faults.append(f"Gateway {name}: {error}")
+    if len(faults) == len(gateways):
+        raise GatewayError(" ".join(faults) + " Nothing was sent; start again when it is mended.")
+
+
+def _receive(engine: Engine, name: str, received: Sequence[Receipt]) -> None:
+    store_receipts(engine.store, name, received, engine.clock.now())
+
+
+def _fetch(engine: Engine, gateway: Gateway, name: str) -> None:
+    """Fetch the receipts that are there; one that came before its answer finds its message now."""
+    while received := gateway.receipts():
+        _receive(engine, name, received)
+    _receive(engine, name, ())

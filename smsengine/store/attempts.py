@@ -1,194 +1,303 @@
-"""Named statements on ``attempts``: a message is claimed, handed over once, settled by proof."""
+"""Named statements on ``attempts``: a hand-over is settled by proof, or given up for lost.
+
+While a hand-over is at work it shows in the message's own row (state ``sending``, worker, lease,
+gateway, number); the attempt is written when it ends, so a message costs one row and not two.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, RowMapping, bindparam, func, insert, select, update
+from sqlalchemy import (
+    Connection,
+    Executable,
+    RowMapping,
+    bindparam,
+    case,
+    func,
+    literal_column,
+    null,
+    select,
+    true,
+    update,
+)
 
 from smsengine.lifecycle import MessageState
-from smsengine.store.messages import UNSETTLED, reference
+from smsengine.store.claims import LEASE
+from smsengine.store.messages import UNSETTLED
+from smsengine.store.positional import Positional, bound_instant
 from smsengine.store.tables import Instant, attempts, messages
 
 
-class Claimed(NamedTuple):
-    """A message that a worker holds: it may go to the gateway once."""
-
-    id: int
-    dedup_key: bytes
-    revision: int
-    address: str
-    network: str
-    text: str
-    segments: int
-    attempt: int
-    code: str | None = None
-
-    @property
-    def reference(self) -> str:
-        """Our name for it at the gateway: stable over retries, 35 safe characters."""
-        return reference(self.dedup_key, self.revision)
-
-
-_PICKED = (
-    select(messages.c.id)
-    .where(
-        messages.c.run_id == bindparam("run"),
-        messages.c.state == MessageState.QUEUED,
-        messages.c.place <= bindparam("upto"),
-        messages.c.due_at <= bindparam("now", type_=Instant),
-    )
-    .order_by(messages.c.run_id, messages.c.place)
-    .limit(bindparam("most"))
-    .with_for_update(skip_locked=True)
-    .cte("picked")
-)
-_CLAIM = (
-    update(messages)
-    .where(messages.c.id.in_(select(_PICKED.c.id)))
-    .values(
-        state=MessageState.SENDING,
-        worker=bindparam("claimer"),
-        lease_until=bindparam("until", type_=Instant),
-        attempt=messages.c.attempt + 1,
-    )
-    .returning(*(messages.c[name] for name in Claimed._fields))
-)
-
-
-def claim(
-    connection: Connection,
-    *,
-    run_id: int,
-    upto: int,
-    gateway: str,
-    worker: str,
-    now: datetime,
-    until: datetime,
-    limit: int,
-) -> list[Claimed]:
-    """Take the next messages of a run for one worker and record the attempts.
-
-    Locks the picked rows only; rows that another worker is picking are passed over. Nothing may
-    be sent before the surrounding transaction is committed.
-    """
-    values = {
-        "run": run_id,
-        "upto": upto,
-        "now": now,
-        "most": limit,
-        "claimer": worker,
-        "until": until,
-    }
-    claimed = [Claimed(*row) for row in connection.execute(_CLAIM, values)]
-    if claimed:
-        connection.execute(
-            insert(attempts),
-            [
-                {
-                    "message_id": message.id,
-                    "number": message.attempt,
-                    "gateway": gateway,
-                    "worker": worker,
-                    "started_at": now,
-                }
-                for message in claimed
-            ],
-        )
-    return sorted(claimed, key=lambda message: message.id)
-
-
 class Settlement(NamedTuple):
-    """What one attempt came to, and the state that follows from it."""
+    """What one attempt came to, and the state that follows from it.
+
+    ``gateway`` stays with a message that was handed over, and pins one that waits again.
+    ``burnt`` is how many attempts count by now. An empty ``outcome`` is no attempt at all: the
+    message is given back as it was.
+    """
 
     message_id: int
     attempt: int
     state: MessageState
     due_at: datetime
+    gateway: str | None
     gateway_id: str | None
     outcome: str
     code: str
     detail: str
+    burnt: int
+    unknown_since: datetime | None
+    started_at: datetime
 
 
-_SETTLE = (
-    update(messages)
-    .where(
-        messages.c.id == bindparam("message"),
-        messages.c.worker == bindparam("holder"),
-        messages.c.attempt == bindparam("tried"),
-        messages.c.state == MessageState.SENDING,
+_MOVED = [
+    "state",
+    "due_at",
+    "gateway",
+    "gateway_id",
+    "code",
+    "detail",
+    "burnt",
+    "unknown_since",
+    "settled_at",
+    "message",
+    "holder",
+    "tried",
+]
+
+
+def _settle_statement(_kind: Any) -> Executable:
+    open_states: Any = literal_column(f"('{MessageState.SENDING}', '{MessageState.UNKNOWN}')")
+    given: dict[str, Any] = {name: bindparam(f"new_{name}") for name in _MOVED[:9]}
+    given["gateway_id"] = func.coalesce(given["gateway_id"], messages.c.gateway_id)
+    return (
+        update(messages)
+        .where(
+            messages.c.id == bindparam("message"),
+            messages.c.worker == bindparam("holder"),
+            messages.c.attempt == bindparam("tried"),
+            messages.c.state.op("IN")(open_states),
+        )
+        .values(**given, worker=null(), lease_until=null())
     )
-    .values(
-        state=bindparam("after"),
-        due_at=bindparam("due", type_=Instant),
-        gateway_id=func.coalesce(bindparam("vendor_id"), messages.c.gateway_id),
-        code=bindparam("said"),
-        detail=bindparam("words"),
-        settled_at=bindparam("settled", type_=Instant),
-        worker=None,
-        lease_until=None,
-    )
+
+
+_SETTLE = Positional(_settle_statement, [f"new_{name}" for name in _MOVED[:9]] + _MOVED[9:])
+_ATTEMPT = (
+    "message_id",
+    "number",
+    "gateway",
+    "worker",
+    "started_at",
+    "ended_at",
+    "outcome",
+    "code",
+    "detail",
 )
-_END_ATTEMPT = (
-    update(attempts)
-    .where(
-        attempts.c.message_id == bindparam("message"),
-        attempts.c.number == bindparam("tried"),
-        attempts.c.ended_at.is_(None),
+
+
+def _record_statement(kind: Any) -> Executable:
+    """An attempt that was taken for lost may be heard of after all: its real end replaces that."""
+    insert = kind.insert(attempts).values({name: bindparam(name) for name in _ATTEMPT})
+    ended = {name: insert.excluded[name] for name in ("ended_at", "outcome", "code", "detail")}
+    statement: Executable = insert.on_conflict_do_update(
+        index_elements=["message_id", "number"], set_=ended
     )
-    .values(
-        ended_at=bindparam("ended", type_=Instant),
-        outcome=bindparam("came_to"),
-        code=bindparam("said"),
-        detail=bindparam("words"),
-    )
-)
+    return statement
+
+
+_RECORD = Positional(_record_statement, _ATTEMPT)
 
 
 def settle(
-    connection: Connection, worker: str, results: Sequence[Settlement], *, now: datetime
+    connection: Connection,
+    worker: str,
+    gateway: str,
+    results: Sequence[Settlement],
+    *,
+    now: datetime,
 ) -> int:
-    """Write the outcomes of one worker's attempts; a late worker changes nothing.
+    """Write the outcomes of one worker's attempts.
+
+    A worker that was taken for lost still settles its own attempt: its word is the proof that was
+    missing. Where the message has moved on since, it changes nothing.
 
     Returns:
         How many messages were still this worker's.
     """
-    rows = [
-        {
-            "message": result.message_id,
-            "holder": worker,
-            "tried": result.attempt,
-            "after": result.state,
-            "due": result.due_at,
-            "vendor_id": result.gateway_id,
-            "said": result.code,
-            "words": result.detail,
-            "settled": None if result.state in UNSETTLED else now,
-            "ended": now,
-            "came_to": result.outcome,
-        }
-        for result in results
-    ]
-    settled = connection.execute(_SETTLE, rows).rowcount
-    connection.execute(_END_ATTEMPT, rows)
+    instants: dict[datetime | None, Any] = {None: None}
+
+    def bound(value: datetime | None) -> Any:
+        if value not in instants:
+            instants[value] = bound_instant(value, connection.dialect)
+        return instants[value]
+
+    settled = _SETTLE.execute(
+        connection,
+        [
+            (
+                str(result.state),
+                bound(result.due_at),
+                result.gateway,
+                result.gateway_id,
+                result.code,
+                result.detail,
+                result.burnt,
+                bound(result.unknown_since),
+                None if result.state in UNSETTLED else bound(now),
+                result.message_id,
+                worker,
+                result.attempt,
+            )
+            for result in results
+        ],
+    )
+    _RECORD.execute(
+        connection,
+        [
+            (
+                result.message_id,
+                result.attempt,
+                gateway,
+                worker,
+                bound(result.started_at),
+                bound(now),
+                str(result.outcome),
+                result.code,
+                result.detail,
+            )
+            for result in results
+            if result.outcome
+        ],
+    )
     return settled
 
 
-def close_lost(connection: Connection, message_ids: Sequence[int], *, now: datetime) -> None:
-    """Write down that attempts ended with their worker, nobody knows how."""
-    statement = (
-        update(attempts)
-        .where(attempts.c.message_id.in_(message_ids), attempts.c.ended_at.is_(None))
-        .values(ended_at=now, outcome="unknown", code="worker-lost")
+class Held(NamedTuple):
+    """A message that some worker holds, as others see it."""
+
+    id: int
+    run_id: int
+    attempt: int
+    gateway: str
+    worker: str
+    lease_until: datetime
+
+
+def held(connection: Connection) -> list[Held]:
+    """Every message that is being sent, by any worker; reads ``ix_messages_sending`` only."""
+    statement = select(*(messages.c[name] for name in Held._fields)).where(
+        messages.c.state == literal_column(f"'{MessageState.SENDING}'")
     )
-    connection.execute(statement)
+    return [Held(*row) for row in connection.execute(statement)]
+
+
+def give_back(
+    connection: Connection, worker: str, gateway: str, *, except_ids: Collection[int] = ()
+) -> int:
+    """Let go of what a worker holds for a gateway and has surely not handed over.
+
+    No attempt is burnt; ``except_ids`` stay as they are.
+    """
+    statement = (
+        update(messages)
+        .where(
+            messages.c.state == literal_column(f"'{MessageState.SENDING}'"),
+            messages.c.worker == worker,
+            messages.c.gateway == gateway,
+            messages.c.id.not_in(except_ids) if except_ids else true(),
+        )
+        .values(**_free())
+    )
+    return connection.execute(statement).rowcount
+
+
+def free(connection: Connection, found: Sequence[Held]) -> int:
+    """Let go of messages that a lost worker held and surely never handed over."""
+    return _change(connection, found, _free())
+
+
+def lose(connection: Connection, found: Sequence[Held], *, now: datetime) -> int:
+    """Of these messages nobody knows whether they were handed over.
+
+    Worker and number stay in the row, so that the worker can still say what came of them.
+    """
+    moved = _change(
+        connection,
+        found,
+        {
+            "state": MessageState.UNKNOWN,
+            "due_at": now,
+            "lease_until": None,
+            "unknown_since": func.coalesce(
+                messages.c.unknown_since, bindparam("since", type_=Instant)
+            ),
+            "code": LOST,
+            "detail": messages.c.worker,
+        },
+    )
+    _RECORD.execute(
+        connection,
+        [
+            (
+                each.id,
+                each.attempt,
+                each.gateway,
+                each.worker,
+                bound_instant(each.lease_until - LEASE, connection.dialect),
+                bound_instant(now, connection.dialect),
+                "unknown",
+                LOST,
+                "",
+            )
+            for each in found
+        ],
+    )
+    return moved
+
+
+#: The code of a hand-over whose worker was lost.
+LOST = "worker-lost"
+
+
+def _free() -> dict[str, Any]:
+    """Waits again as before; one whose earlier hand-over is in doubt is in doubt again."""
+    in_doubt = messages.c.unknown_since.is_not(None)
+    return {
+        "state": case((in_doubt, MessageState.UNKNOWN), else_=MessageState.QUEUED),
+        "worker": None,
+        "lease_until": None,
+        "gateway": case((in_doubt, messages.c.gateway)),
+    }
+
+
+def _change(connection: Connection, found: Sequence[Held], values: dict[str, Any]) -> int:
+    """Change messages that are still held as they were seen."""
+    statement = (
+        update(messages)
+        .where(
+            messages.c.id == bindparam("message"),
+            messages.c.worker == bindparam("holder"),
+            messages.c.attempt == bindparam("tried"),
+            messages.c.state == literal_column(f"'{MessageState.SENDING}'"),
+        )
+        .values(**values)
+    )
+    rows: list[dict[str, Any]] = [
+        {"message": each.id, "holder": each.worker, "tried": each.attempt} for each in found
+    ]
+    if "unknown_since" in values:
+        rows = [
+            row | {"since": each.lease_until - LEASE} for row, each in zip(rows, found, strict=True)
+        ]
+    return connection.execute(statement, rows).rowcount if rows else 0
 
 
 def attempts_of(connection: Connection, message_id: int) -> Sequence[RowMapping]:
-    """Every hand-over of a message, first to last."""
+    """Every hand-over of a message that has ended, first to last."""
     statement = (
         select(attempts).where(attempts.c.message_id == message_id).order_by(attempts.c.number)
     )

@@ -6,7 +6,8 @@ import hashlib
 import secrets
 from datetime import datetime
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, select
+from sqlalchemy.dialects import postgresql, sqlite
 
 from smsengine.errors import StoreError
 from smsengine.store.tables import installation
@@ -28,14 +29,17 @@ def adopt(connection: Connection, key: bytes, now: datetime) -> None:
     Raises:
         StoreError: another key; every hash would differ and notices could go out twice.
     """
-    known = remembered(connection)
-    if known is None:
+    if remembered(connection) is None:
+        # Two machines may begin at once; the one that comes second sees the other's row.
+        dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
         connection.execute(
-            insert(installation).values(
+            dialect.insert(installation)
+            .values(
                 id=1, uid=secrets.token_hex(16), key_fingerprint=fingerprint(key), created_at=now
             )
+            .on_conflict_do_nothing()
         )
-    elif known != fingerprint(key):
+    if remembered(connection) != fingerprint(key):
         raise StoreError(
             "The dedup_key is not the one that this ledger was made with, so notices could go out"
             " twice; restore the right key file or variable."

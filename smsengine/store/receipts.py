@@ -2,22 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, select, update
+from sqlalchemy import Connection, RowMapping, bindparam, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from smsengine.lifecycle import MessageState, sources_of_message
-from smsengine.store.tables import messages, receipts, runs
+from smsengine.store.tables import messages, receipts
 
 
 def keep(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
-    """Write receipts as they came, not yet matched to a message; a repeated one is kept once."""
+    """Write receipts as they came, not yet matched to a message; a repeated one is kept once.
+
+    They are written in one order: two machines that hear the same must not wait for each other.
+    """
     dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
     if rows:
-        connection.execute(dialect.insert(receipts).on_conflict_do_nothing(), rows)
+        ordered = sorted(rows, key=lambda row: (row["gateway_id"], row["status"], row["code"]))
+        connection.execute(dialect.insert(receipts).on_conflict_do_nothing(), ordered)
+
+
+def name_by_reference(
+    connection: Connection, gateway: str, names: Mapping[tuple[bytes, int], str]
+) -> None:
+    """Tell unknown messages the gateway's name for them, which came with our reference.
+
+    ``names`` has it for each dedup key and revision.
+    """
+    statement = (
+        update(messages)
+        .where(
+            messages.c.dedup_key == bindparam("key"),
+            messages.c.revision == bindparam("edition"),
+            messages.c.gateway == gateway,
+            messages.c.gateway_id.is_(None),
+        )
+        .values(gateway_id=bindparam("name"))
+    )
+    rows = [
+        {"key": key, "edition": edition, "name": name} for (key, edition), name in names.items()
+    ]
+    if rows:
+        connection.execute(statement, rows)
 
 
 def apply(
@@ -37,10 +65,10 @@ def apply(
         update(messages)
         .where(
             messages.c.gateway_id.in_(spoken_of),
+            messages.c.gateway == gateway,
             messages.c.state.in_(sources_of_message(state)),
-            messages.c.run_id.in_(select(runs.c.id).where(runs.c.gateway == gateway)),
         )
-        .values(state=state, settled_at=now)
+        .values(state=state, settled_at=now, unknown_since=None, worker=None)
     )
     return connection.execute(statement).rowcount
 
@@ -50,10 +78,9 @@ def match(connection: Connection, gateway: str) -> int:
     settled = [MessageState.ACCEPTED, MessageState.DELIVERED, MessageState.UNDELIVERED]
     found = (
         select(messages.c.id)
-        .join(runs, runs.c.id == messages.c.run_id)
         .where(
             messages.c.gateway_id == receipts.c.gateway_id,
-            runs.c.gateway == gateway,
+            messages.c.gateway == gateway,
             messages.c.state.in_(settled),
         )
         .limit(1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,7 +12,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from smsengine.errors import LifecycleError
 from smsengine.lifecycle import RunKind, RunState, sources_of_run
+from smsengine.store.fitting import is_possible, require_fit
 from smsengine.store.tables import events, messages, runs, skips
+from smsengine.store.turns import take_turn
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,6 +35,9 @@ class Run:
     planner: str | None
     planner_until: datetime | None
     released_upto: int
+    waves: str
+    valid_seconds: int | None
+    valid_until: datetime | None
     source_rows: int
     extra_recipients: int
     messages: int
@@ -60,7 +65,12 @@ def _run(row: RowMapping) -> Run:
 
 
 def insert_planning(connection: Connection, values: dict[str, Any]) -> int | None:
-    """Start a run in state ``planning``; None when another planner took this revision first."""
+    """Start a run in state ``planning``; None when another planner took this revision first.
+
+    Raises:
+        StoreError: a name is longer than the ledger keeps.
+    """
+    require_fit(runs, values)
     dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
     statement = (
         dialect.insert(runs)
@@ -82,7 +92,12 @@ def renew_planner(connection: Connection, run_id: int, planner: str, until: date
 
 
 def seal(connection: Connection, run_id: int, planner: str, values: dict[str, Any]) -> bool:
-    """Fix a planned run's manifest and counts; False when the planner has lost the run."""
+    """Fix a planned run's manifest and counts; False when the planner has lost the run.
+
+    Raises:
+        StoreError: a sum is larger than the ledger keeps.
+    """
+    require_fit(runs, values)
     statement = (
         update(runs)
         .where(runs.c.id == run_id, runs.c.planner == planner, runs.c.state == RunState.PLANNING)
@@ -101,10 +116,15 @@ def discard(connection: Connection, run_id: int, *, planner: str | None) -> None
         runs.c.state == RunState.PLANNING,
         runs.c.planner.is_not_distinct_from(planner),
     )
-    planning = select(runs.c.id).where(*unsealed)
+    locked = select(runs.c.topic, runs.c.period).where(*unsealed).with_for_update()
+    found = connection.execute(locked).one_or_none()
+    if found is None:
+        return
+    # Who looks up why its key is taken must still find the row that took it.
+    take_turn(connection, *found)
     for table in (messages, skips, events):
-        connection.execute(delete(table).where(table.c.run_id.in_(planning)))
-    connection.execute(delete(runs).where(*unsealed))
+        connection.execute(delete(table).where(table.c.run_id == run_id))
+    connection.execute(delete(runs).where(runs.c.id == run_id))
 
 
 def move(connection: Connection, run_id: int, after: RunState, **values: Any) -> None:
@@ -123,9 +143,63 @@ def move(connection: Connection, run_id: int, after: RunState, **values: Any) ->
         raise LifecycleError(f"Run {run_id} is {state}; it cannot become {after}.")
 
 
-def get(connection: Connection, run_id: int) -> Run | None:
-    """One run by its number."""
-    row = connection.execute(select(runs).where(runs.c.id == run_id)).mappings().one_or_none()
+def under_way(connection: Connection) -> Sequence[Run]:
+    """Every run that may have something to send, oldest first."""
+    states = (RunState.RELEASED, RunState.SENDING, RunState.PAUSED)
+    statement = select(runs).where(runs.c.state.in_(states)).order_by(runs.c.id)
+    return [_run(row) for row in connection.execute(statement).mappings()]
+
+
+def states(connection: Connection, run_ids: Collection[int]) -> dict[int, RunState]:
+    """The state of each of these runs."""
+    statement = select(runs.c.id, runs.c.state).where(runs.c.id.in_(run_ids))
+    return {row.id: RunState(row.state) for row in connection.execute(statement)}
+
+
+def reopen(connection: Connection, run_ids: Collection[int]) -> None:
+    """Runs that had ended have something to send again."""
+    statement = (
+        update(runs)
+        .where(runs.c.id.in_(run_ids), runs.c.state == RunState.FINISHED)
+        .values(state=RunState.SENDING, finished_at=None)
+    )
+    connection.execute(statement)
+
+
+def stop(connection: Connection, run_id: int, *, because: str, at: datetime, actor: str) -> bool:
+    """Pause a run that is under way, and write down why; False when it is in no such state."""
+    statement = (
+        update(runs)
+        .where(runs.c.id == run_id, runs.c.state.in_(sources_of_run(RunState.PAUSED)))
+        .values(state=RunState.PAUSED, held_because=because)
+    )
+    stopped = connection.execute(statement).rowcount == 1
+    if stopped:
+        note(connection, run_id, at=at, actor=actor, what="paused", detail=because)
+    return stopped
+
+
+def release_upto(connection: Connection, run_id: int, *, before: int, after: int) -> bool:
+    """Release the next wave of a run that is being sent; False when another machine did."""
+    statement = (
+        update(runs)
+        .where(
+            runs.c.id == run_id,
+            runs.c.released_upto == before,
+            runs.c.state == RunState.SENDING,
+        )
+        .values(released_upto=after)
+    )
+    return connection.execute(statement).rowcount == 1
+
+
+def get(connection: Connection, run_id: int, *, locked: bool = False) -> Run | None:
+    """One run by its number; ``locked``: nobody else changes it until this transaction ends."""
+    if not is_possible(run_id):
+        return None
+    statement = select(runs).where(runs.c.id == run_id)
+    statement = statement.with_for_update() if locked else statement
+    row = connection.execute(statement).mappings().one_or_none()
     return _run(row) if row is not None else None
 
 

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, inspect
 
 from smsengine.errors import StoreError
 from smsengine.store.engine import Store
+from smsengine.store.turns import take_turn
 
 
 def _config() -> Config:
@@ -41,9 +42,11 @@ def upgrade(store: Store) -> str | None:
     """
     config = _config()
     with store.write() as connection:
+        take_turn(connection, "upgrade")
         before = version(connection)
         if before is None:
             _refuse_strangers(store, connection)
+            _refuse_encodings(store, connection)
         elif before not in _known_versions():
             raise StoreError(f"{store.name} has schema {before}, which this program does not know.")
         config.attributes["connection"] = connection
@@ -59,6 +62,17 @@ def _refuse_strangers(store: Store, connection: Connection) -> None:
     """An unversioned database that holds tables belongs to another program."""
     if inspect(connection).get_table_names():
         raise StoreError(f"{store.name} is the database of another program; choose another one.")
+
+
+def _refuse_encodings(store: Store, connection: Connection) -> None:
+    """Names and reasons are Vietnamese; SQLite always keeps Unicode."""
+    if connection.dialect.name == "sqlite":
+        return
+    encoding = connection.exec_driver_sql("SHOW server_encoding").scalar_one()
+    if encoding != "UTF8":
+        raise StoreError(
+            f"{store.name} keeps texts as {encoding}; create the database with ENCODING 'UTF8'."
+        )
 
 
 def require_current(store: Store) -> None:

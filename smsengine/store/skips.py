@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple
 
 from sqlalchemy import Connection, RowMapping, func, insert, select
 
 from smsengine.lifecycle import SkipReason
+from smsengine.store.fitting import storable
 from smsengine.store.tables import runs, skips
 
 
@@ -22,9 +24,13 @@ class SkippedRow(NamedTuple):
 
 
 def write(connection: Connection, run_id: int, rows: Sequence[SkippedRow]) -> None:
-    """Write the rows of a run that get no message, with their reasons."""
-    if rows:
-        connection.execute(insert(skips), [{"run_id": run_id, **row._asdict()} for row in rows])
+    """Write the rows of a run that get no message, with their reasons.
+
+    A reason may quote what the extract holds, whatever that is.
+    """
+    values = [{"run_id": run_id, **row._asdict(), "detail": storable(row.detail)} for row in rows]
+    if values:
+        connection.execute(insert(skips), values)
 
 
 def reasons(connection: Connection, run_id: int) -> Counter[SkipReason]:
@@ -49,7 +55,9 @@ def find(connection: Connection, subject: str, limit: int = 50) -> Sequence[RowM
     return connection.execute(statement).mappings().all()
 
 
-def stream(connection: Connection, run_id: int) -> Iterator[RowMapping]:
+@contextmanager
+def stream(connection: Connection, run_id: int) -> Iterator[Iterator[RowMapping]]:
     """Every skipped row of a run, streamed."""
     statement = select(skips).where(skips.c.run_id == run_id).order_by(skips.c.id)
-    yield from connection.execution_options(yield_per=2000).execute(statement).mappings()
+    with connection.execute(statement, execution_options={"yield_per": 2000}) as found:
+        yield found.mappings()

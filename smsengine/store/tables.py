@@ -16,6 +16,7 @@ from sqlalchemy import (
     Column,
     DateTime,
     Dialect,
+    Float,
     ForeignKey,
     Index,
     Integer,
@@ -29,7 +30,7 @@ from sqlalchemy import (
     text,
 )
 
-from smsengine.lifecycle import MessageState, RunKind, RunState
+from smsengine.lifecycle import BreakerState, MessageState, RunKind, RunState
 
 
 class Instant(TypeDecorator[datetime]):
@@ -101,6 +102,11 @@ runs = Table(
     Column("planner_until", Instant),
     # Messages up to this place in the run may be sent; waves move it, never the messages' rows.
     Column("released_upto", Integer, nullable=False, server_default="0"),
+    # JSON: the places at which waves end, and the shares at which sending stops; see sending/waves.
+    Column("waves", Text, nullable=False, server_default=""),
+    # Seconds after its release for which a message is worth sending, and the instant they end.
+    Column("valid_seconds", Integer),
+    Column("valid_until", Instant),
     Column("source_rows", Integer, nullable=False, server_default="0"),
     Column("extra_recipients", Integer, nullable=False, server_default="0"),
     Column("messages", Integer, nullable=False, server_default="0"),
@@ -149,7 +155,14 @@ messages = Table(
     Column("segments", Integer, nullable=False),
     Column("state", String(12), nullable=False),
     Column("due_at", Instant, nullable=False),
+    # The number of the newest hand-over: with the worker it names it, and is never used again.
     Column("attempt", Integer, nullable=False, server_default="0"),
+    # Hand-overs that count towards the limit of attempts.
+    Column("burnt", Integer, nullable=False, server_default="0"),
+    # The gateway that has it or had it last; while it waits, the only one that may take it.
+    Column("gateway", String(60)),
+    # When the first hand-over began of which nobody knows how it ended; empty when all are known.
+    Column("unknown_since", Instant),
     Column("worker", String(120)),
     Column("lease_until", Instant),
     Column("gateway_id", String(100)),
@@ -166,27 +179,30 @@ messages = Table(
     ),
     CheckConstraint("revision >= 1 AND segments >= 1 AND place >= 1", name="counted"),
 )
-Index(
-    "ix_messages_queue",
-    messages.c.run_id,
-    messages.c.place,
-    sqlite_where=text("state = 'queued'"),
-    postgresql_where=text("state = 'queued'"),
+
+
+def _partial_index(name: str, where: str, *columns: str) -> Index:
+    """An index of those messages only that are in a certain place of their life."""
+    condition = text(where)
+    return Index(
+        name,
+        *(messages.c[column] for column in columns),
+        sqlite_where=condition,
+        postgresql_where=condition,
+    )
+
+
+# What any lane of the route may take, in its order; and what one gateway alone may take.
+_partial_index(
+    "ix_messages_queue", "state = 'queued' AND gateway IS NULL", "run_id", "place", "due_at"
 )
-Index(
-    "ix_messages_open",
-    messages.c.run_id,
-    messages.c.lease_until,
-    sqlite_where=text("state IN ('sending', 'unknown')"),
-    postgresql_where=text("state IN ('sending', 'unknown')"),
+_partial_index(
+    "ix_messages_pinned", "state = 'queued' AND gateway IS NOT NULL", "gateway", "run_id", "place"
 )
+_partial_index("ix_messages_sending", "state = 'sending'", "worker")
+_partial_index("ix_messages_unknown", "state = 'unknown'", "gateway", "due_at")
+_partial_index("ix_messages_gateway_id", "gateway_id IS NOT NULL", "gateway_id")
 Index("ix_messages_run_subject", messages.c.run_id, messages.c.subject, messages.c.row_number)
-Index(
-    "ix_messages_gateway_id",
-    messages.c.gateway_id,
-    sqlite_where=text("gateway_id IS NOT NULL"),
-    postgresql_where=text("gateway_id IS NOT NULL"),
-)
 
 skips = Table(
     "skips",
@@ -228,6 +244,27 @@ receipts = Table(
     Column("message_id", Key, ForeignKey("messages.id")),
     Index("ix_receipts_message_id", "message_id"),
     UniqueConstraint("gateway", "gateway_id", "status", "code"),
+)
+
+# One row for each gateway, shared by all machines. Instants are seconds since 1970 by the
+# database's clock, since they are compared and added to within one UPDATE.
+lanes = Table(
+    "lanes",
+    metadata,
+    Column("gateway", String(60), primary_key=True),
+    # The first moment that nobody has reserved yet.
+    Column("next_at", Float(53), nullable=False, server_default="0"),
+    # The share of the contract's rate that was left after the gateway last complained, and when.
+    Column("speed", Float(53), nullable=False, server_default="1"),
+    Column("slowed_at", Float(53), nullable=False, server_default="0"),
+    Column("breaker", String(10), nullable=False, server_default="closed"),
+    Column("failures", Integer, nullable=False, server_default="0"),
+    Column("trips", Integer, nullable=False, server_default="0"),
+    Column("open_until", Float(53), nullable=False, server_default="0"),
+    # Why a person must look at the account first; empty when the lane may send.
+    Column("paused_because", Text, nullable=False, server_default=""),
+    _one_of("breaker", BreakerState),
+    CheckConstraint("speed > 0 AND speed <= 1", name="speed"),
 )
 
 events = Table(

@@ -1,0 +1,276 @@
+"""The seam of HTTP vendors: a vendor is pure functions, the gateway does what they say.
+
+A vendor builds a request for messages and says what a reply means. Sockets, threads, clearance and
+the log are the same for all of them and stand here.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+from smsengine.clock import Clock
+from smsengine.errors import GatewayError
+from smsengine.gateways import http_outcomes
+from smsengine.gateways.base import (
+    Acknowledgement,
+    Balance,
+    Callback,
+    Capabilities,
+    Clearance,
+    Gateway,
+    Outbound,
+    Outcome,
+    Receipt,
+)
+from smsengine.gateways.http_client import HttpClient
+from smsengine.gateways.http_exchange import Phase, Reply, Request, Trouble
+from smsengine.gateways.http_log import ExchangeLog, Redactor
+
+Item = TypeVar("Item")
+_MOST_DETAIL = 200
+_MOST_CODE = 60
+_MOST_ID = 100
+
+
+class Vendor(ABC):
+    """What is particular about a vendor: pure functions and a few facts.
+
+    A function that its capability sheet does not promise need not be written.
+    """
+
+    capabilities: Capabilities
+    #: where messages go
+    url: str
+    #: what no log and no detail of an outcome may show
+    secrets: Sequence[str] = ()
+    #: messages in one request
+    per_request: int = 1
+    #: references in one question
+    per_query: int = 1
+
+    @abstractmethod
+    def build_send(self, messages: Sequence[Outbound]) -> Request:
+        """The request that hands these messages over."""
+
+    @abstractmethod
+    def read_send(
+        self, messages: Sequence[Outbound], reply: Reply, now: datetime
+    ) -> Sequence[Outcome]:
+        """One outcome for each message, in order, from a whole answer of any status."""
+
+    def build_query(self, references: Sequence[str]) -> Request:
+        """The request that asks what became of references."""
+        raise NotImplementedError
+
+    def read_query(self, references: Sequence[str], reply: Reply) -> Sequence[Outcome | None]:
+        """For each reference its outcome, or None if it was surely never taken."""
+        raise NotImplementedError
+
+    def build_balance(self) -> Request:
+        """The request that asks what is left."""
+        raise NotImplementedError
+
+    def read_balance(self, reply: Reply) -> tuple[int, str]:
+        """Amount and currency.
+
+        Raises:
+            ValueError: the answer does not say.
+        """
+        raise NotImplementedError
+
+    def build_receipts(self, cursor: str) -> Request:
+        """The request for receipts behind a cursor, at first an empty one."""
+        raise NotImplementedError
+
+    def read_receipts(self, reply: Reply, cursor: str) -> tuple[Sequence[Receipt], str]:
+        """Receipts, and the cursor for the next ones.
+
+        Raises:
+            ValueError: the answer does not say.
+        """
+        raise NotImplementedError
+
+    def verify_callback(self, _callback: Callback) -> bool:
+        """Say whether a callback is this vendor's."""
+        return False
+
+    def parse_callback(self, _callback: Callback) -> tuple[Sequence[Receipt], Acknowledgement]:
+        """Receipts in a callback, and what the vendor wants to hear.
+
+        Raises:
+            ValueError: it is not one of this vendor's.
+        """
+        raise ValueError("This gateway sends no callbacks.")
+
+
+class HttpGateway(Gateway):
+    """A vendor behind the contract of a gateway."""
+
+    def __init__(
+        self,
+        vendor: Vendor,
+        *,
+        client: HttpClient,
+        clock: Clock,
+        redactor: Redactor,
+        log: ExchangeLog | None = None,
+    ) -> None:
+        self._vendor = vendor
+        self._client = client
+        self._clock = clock
+        self._redactor = redactor
+        self._log = log
+        self._host = urlsplit(vendor.url).netloc
+        self._cursor = ""
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return self._vendor.capabilities
+
+    def send(self, batch: Sequence[Outbound], clear: Clearance) -> Sequence[Outcome]:
+        groups = list(_groups(batch, self._vendor.per_request))
+        requests = [self._vendor.build_send(group) for group in groups]
+        replies = self._client.post_many(
+            requests,
+            before=lambda index: clear(groups[index]),
+            after=lambda index, reply: self._note(requests[index], reply, groups[index]),
+        )
+        return [
+            outcome
+            for group, reply in zip(groups, replies, strict=True)
+            for outcome in self._outcomes(group, reply)
+        ]
+
+    def _outcomes(self, group: Sequence[Outbound], reply: Reply) -> Sequence[Outcome]:
+        """What a reply means for each message of its request."""
+        now = self._clock.now()
+        if reply.phase is not Phase.ANSWERED:
+            said = http_outcomes.default_outcome(reply, now) or http_outcomes.unreadable()
+            return [said] * len(group)
+        read = _guarded(lambda: self._vendor.read_send(group, reply, now), len(group))
+        return [self._tidy(each, message) for each, message in zip(read, group, strict=True)]
+
+    def _tidy(self, outcome: Outcome, *messages: Outbound) -> Outcome:
+        """An outcome whose words are short and say nothing private."""
+        return replace(
+            outcome,
+            code=outcome.code[:_MOST_CODE],
+            detail=self._redactor.clean(outcome.detail, messages)[:_MOST_DETAIL],
+            gateway_id=outcome.gateway_id and outcome.gateway_id[:_MOST_ID],
+        )
+
+    def query(self, references: Sequence[str]) -> Sequence[Outcome | None]:
+        groups = list(_groups(references, self._vendor.per_query))
+        requests = [self._vendor.build_query(group) for group in groups]
+        replies = self._client.post_many(
+            requests, after=lambda index, reply: self._note(requests[index], reply)
+        )
+        return [
+            answer
+            for group, reply in zip(groups, replies, strict=True)
+            for answer in self._answers(group, reply)
+        ]
+
+    def _answers(self, group: Sequence[str], reply: Reply) -> Sequence[Outcome | None]:
+        if reply.phase is not Phase.ANSWERED or not reply.is_success:
+            return [http_outcomes.unanswered()] * len(group)
+        read = _guarded(lambda: self._vendor.read_query(group, reply), len(group))
+        return [answer and self._tidy(answer) for answer in read]
+
+    def balance(self) -> Balance:
+        reply = self._ask(self._vendor.build_balance())
+        if wrong := _what_is_wrong(self._host, reply):
+            raise GatewayError(wrong)
+        try:
+            amount, currency = self._vendor.read_balance(reply)
+        except ValueError as error:
+            raise GatewayError(
+                f"{self._host} gave no balance ({error}); look at the keys of balance."
+            ) from error
+        return Balance(amount=amount, currency=currency, at=self._clock.now())
+
+    def receipts(self) -> Sequence[Receipt]:
+        """Receipts behind the last ones; none where the vendor cannot be asked just now."""
+        if not self.capabilities.has_receipts:
+            return ()
+        reply = self._ask(self._vendor.build_receipts(self._cursor))
+        if reply.phase is not Phase.ANSWERED or not reply.is_success:
+            return ()
+        try:
+            receipts, self._cursor = self._vendor.read_receipts(reply, self._cursor)
+        except ValueError:
+            return ()
+        return [_short(each) for each in receipts]
+
+    def check(self) -> str:
+        if self.capabilities.has_balance:
+            balance = self.balance()
+            return f"{self._host} answers; {balance.amount} {balance.currency} are left"
+        scheme = urlsplit(self._vendor.url).scheme
+        reply = self._ask(Request(method="GET", url=f"{scheme}://{self._host}/"))
+        if reply.phase is not Phase.ANSWERED:
+            raise GatewayError(_what_is_wrong(self._host, reply) or "")
+        return f"{self._host} answers; whether the key is right was not asked"
+
+    def _ask(self, request: Request) -> Reply:
+        reply = self._client.post(request)
+        self._note(request, reply)
+        return reply
+
+    def _note(self, request: Request, reply: Reply, messages: Sequence[Outbound] = ()) -> None:
+        if self._log is not None:
+            self._log.write(self._clock.now(), request, reply, messages)
+
+    def verify_callback(self, callback: Callback) -> bool:
+        return self._vendor.verify_callback(callback)
+
+    def parse_callback(self, callback: Callback) -> tuple[Sequence[Receipt], Acknowledgement]:
+        receipts, said = self._vendor.parse_callback(callback)
+        return [_short(each) for each in receipts], said
+
+    def close(self) -> None:
+        self._client.close()
+
+
+def _groups(items: Sequence[Item], most: int) -> Iterator[Sequence[Item]]:
+    return (items[start : start + most] for start in range(0, len(items), most))
+
+
+def _short(receipt: Receipt) -> Receipt:
+    """A receipt whose words fit into the ledger."""
+    return replace(
+        receipt, gateway_id=receipt.gateway_id[:_MOST_ID], code=receipt.code[:_MOST_CODE]
+    )
+
+
+def _guarded(read: Callable[[], Sequence[Item | Outcome]], count: int) -> Sequence[Item | Outcome]:
+    """What a vendor's function reads; whatever it stumbles over is no answer for anybody."""
+    try:
+        found = read()
+    except Exception:  # noqa: BLE001 - the messages are out: an odd answer must not lose the others
+        return [http_outcomes.unreadable()] * count
+    return found if len(found) == count else [http_outcomes.unanswered()] * count
+
+
+#: What to say of a host that gave no answer.
+_SENTENCES = {
+    Trouble.NOT_FOUND: "cannot be found; look at the url and at this machine's DNS.",
+    Trouble.REFUSED: "refuses the connection; look at the port of the url.",
+    Trouble.TLS: "has no TLS, or no certificate that this machine trusts.",
+    Trouble.TIMEOUT: "does not answer in time; look at the network and the time-outs.",
+    Trouble.BROKEN: "breaks the connection off; look at the firewall, or ask the vendor.",
+}
+
+
+def _what_is_wrong(host: str, reply: Reply) -> str | None:
+    """One sentence for whoever asks why a gateway cannot be used; None where nothing is wrong."""
+    if reply.phase is not Phase.ANSWERED:
+        return f"{host} {_SENTENCES[reply.trouble or Trouble.BROKEN]}"
+    if reply.status in (401, 403):
+        return f"{host} refuses the key (HTTP {reply.status}); look at auth and key."
+    return None if reply.is_success else f"{host} answers HTTP {reply.status}; look at the url."

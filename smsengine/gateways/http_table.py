@@ -1,0 +1,227 @@
+"""A vendor described as a table: builds its requests and reads its answers; pure."""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, TypeVar
+from urllib.parse import quote, urlencode
+
+from smsengine.gateways.base import (
+    Acknowledgement,
+    Callback,
+    Capabilities,
+    Outbound,
+    Outcome,
+    Receipt,
+)
+from smsengine.gateways.http_exchange import Reply, Request
+from smsengine.gateways.http_gateway import Vendor
+from smsengine.gateways.http_options import PLACEHOLDER, HttpOptions, Query
+from smsengine.gateways.http_outcomes import default_outcome, is_explicable, unanswered
+from smsengine.gateways.http_reading import (
+    amount,
+    batch_outcomes,
+    became,
+    document,
+    outcome,
+    payload,
+    receipts,
+    refusal,
+    results_by_reference,
+    text,
+)
+
+Section = TypeVar("Section")
+_SECONDS_PER_HOUR = 3600
+
+
+class TableVendor(Vendor):
+    """What ``HttpOptions`` say, as a vendor."""
+
+    def __init__(self, options: HttpOptions) -> None:
+        self._options = options
+        self._key = options.key.reveal() if options.key is not None else ""
+        self._headers = _authorization(options, self._key)
+        self.url = options.url
+        self.per_request = options.per_request
+        self.per_query = _references_at_once(options.query)
+        self.secrets = _secrets(options, self._key)
+        self.capabilities = Capabilities(
+            max_batch=options.per_request,
+            concurrency=options.connections,
+            can_query=options.query is not None,
+            has_receipts=options.receipts is not None,
+            has_balance=options.balance is not None,
+            idempotency_seconds=options.idempotency_hours * _SECONDS_PER_HOUR,
+        )
+
+    # -- sending -----------------------------------------------------------------------------------
+
+    def build_send(self, messages: Sequence[Outbound]) -> Request:
+        options = self._options
+        items = [self._filled(options.fields, message) for message in messages]
+        fields: dict[str, Any] = items[0]
+        if options.batch_list:
+            fields = {**self._filled(options.batch_fields), options.batch_list: items}
+        url = self._url(options.url)
+        if options.format == "query":
+            url = _with_query(url, list(fields.items()))
+            return Request(method=options.method, url=url, headers=self._headers)
+        as_json = options.format == "json"
+        kind = "application/json" if as_json else "application/x-www-form-urlencoded"
+        body = json.dumps(fields, ensure_ascii=False) if as_json else urlencode(fields)
+        headers = {**self._headers, "Content-Type": kind}
+        return Request(method=options.method, url=url, headers=headers, body=body.encode())
+
+    def _filled(
+        self, templates: Mapping[str, str], message: Outbound | None = None
+    ) -> dict[str, str]:
+        values = {"key": self._key, "sender": self._options.sender}
+        if message is not None:
+            values |= {
+                "to": _address(message.address, self._options.address),
+                "text": message.text,
+                "reference": message.reference,
+                "segments": str(message.segments),
+            }
+        return {
+            name: PLACEHOLDER.sub(lambda found: values[found[1]], template)
+            for name, template in templates.items()
+        }
+
+    def _url(self, template: str, cursor: str = "") -> str:
+        values = {"key": quote(self._key, safe=""), "cursor": quote(cursor, safe="")}
+        return PLACEHOLDER.sub(lambda found: values[found[1]], template)
+
+    def _question(self, url: str) -> Request:
+        return Request(method="GET", url=url, headers=self._headers)
+
+    def read_send(
+        self, messages: Sequence[Outbound], reply: Reply, now: datetime
+    ) -> Sequence[Outcome]:
+        answer = self._options.answer
+        found = document(reply.body)
+        said = default_outcome(reply, now, documented_503=answer.documented_503)
+        if said is not None:
+            explained = is_explicable(reply.status) and refusal(found, answer, now)
+            return [explained or said] * len(messages)
+        if self._options.batch_list:
+            return batch_outcomes(messages, found, answer, now)
+        if text(found, answer.reference) not in (None, messages[0].reference):
+            return [unanswered()]
+        return [outcome(found, answer, now)]
+
+    # -- asking ------------------------------------------------------------------------------------
+
+    def build_query(self, references: Sequence[str]) -> Request:
+        query = _given(self._options.query)
+        pairs = [(query.field, each) for each in references]
+        if query.references == "comma":
+            pairs = [(query.field, ",".join(references))]
+        return self._question(_with_query(self._url(query.url), pairs))
+
+    def read_query(self, references: Sequence[str], reply: Reply) -> Sequence[Outcome | None]:
+        query = _given(self._options.query)
+        found = results_by_reference(document(reply.body), query.results, query.reference)
+        return [
+            became(found[each], query) if each in found else unanswered() for each in references
+        ]
+
+    def build_balance(self) -> Request:
+        return self._question(self._url(_given(self._options.balance).url))
+
+    def read_balance(self, reply: Reply) -> tuple[int, str]:
+        balance = _given(self._options.balance)
+        found = document(reply.body)
+        if found is None:
+            raise ValueError("the answer is not JSON")
+        return amount(found, balance.amount), text(found, balance.currency) or "VND"
+
+    # -- receipts ----------------------------------------------------------------------------------
+
+    def build_receipts(self, cursor: str) -> Request:
+        pull = _given(self._options.receipts)
+        return self._question(self._url(pull.url, cursor or pull.start))
+
+    def read_receipts(self, reply: Reply, cursor: str) -> tuple[Sequence[Receipt], str]:
+        pull = _given(self._options.receipts)
+        found = document(reply.body)
+        return receipts(found, pull), text(found, pull.cursor) or cursor
+
+    def verify_callback(self, callback: Callback) -> bool:
+        push = self._options.callback
+        if push is None:
+            return False
+        if push.token_header:
+            named = {name.lower(): value for name, value in callback.headers.items()}
+            given = named.get(push.token_header.lower())
+        else:
+            name = push.token_field or ""
+            given = callback.query.get(name) or text(payload(callback), name)
+        expected = push.token.reveal()
+        return hmac.compare_digest((given or "").encode(errors="replace"), expected.encode())
+
+    def parse_callback(self, callback: Callback) -> tuple[Sequence[Receipt], Acknowledgement]:
+        push = self._options.callback
+        found = receipts(payload(callback), push) if push is not None else []
+        if push is None or not found:
+            raise ValueError("There is no receipt in it.")
+        return found, Acknowledgement(
+            status=push.status_code, body=push.body, content_type=push.content_type
+        )
+
+
+# -- building --------------------------------------------------------------------------------------
+
+
+def _authorization(options: HttpOptions, key: str) -> Mapping[str, str]:
+    match options.auth:
+        case "bearer":
+            return {"Authorization": f"Bearer {key}"}
+        case "basic":
+            return {"Authorization": f"Basic {_base64(_credentials(options, key))}"}
+        case "header":
+            return {options.header or "": key}
+        case _:
+            return {}
+
+
+def _credentials(options: HttpOptions, key: str) -> str:
+    """Name and password; without a name the key is both, as in ``name:password``."""
+    return f"{options.user}:{key}" if options.user else key
+
+
+def _base64(value: str) -> str:
+    return base64.b64encode(value.encode()).decode("ascii")
+
+
+def _secrets(options: HttpOptions, key: str) -> Sequence[str]:
+    """What must not be shown, also as it stands in a header for Basic."""
+    token = options.callback.token.reveal() if options.callback is not None else ""
+    return [each for each in (_credentials(options, key) if key else "", key, token) if each]
+
+
+def _address(e164: str, form: str) -> str:
+    national = e164.removeprefix("+84")
+    if form == "e164" or national == e164:
+        return e164 if form == "e164" else e164.removeprefix("+")
+    return form + national
+
+
+def _with_query(url: str, pairs: Sequence[tuple[str, str]]) -> str:
+    return f"{url}{'&' if '?' in url else '?'}{urlencode(pairs)}"
+
+
+def _references_at_once(query: Query | None) -> int:
+    return 1 if query is None or query.references == "one" else query.at_once
+
+
+def _given(section: Section | None) -> Section:
+    """A section that the capability sheet promises."""
+    if section is None:
+        raise NotImplementedError
+    return section

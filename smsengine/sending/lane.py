@@ -1,0 +1,337 @@
+"""The stream of messages to one gateway: claim, hand over, settle, over and over.
+
+One round is one transaction: it settles what has come back and claims what goes out next, so that a
+batch costs one durable commit. Between rounds the crew hands parcels over; a round never waits for
+the network. What is claimed is committed before it reaches the crew, and what has come back stays
+at hand until its settlement is committed.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection
+
+from smsengine.clock import Clock
+from smsengine.gateways.base import Gateway
+from smsengine.lifecycle import BreakerState, MessageState
+from smsengine.sending import breaker
+from smsengine.sending.breaker import Permit
+from smsengine.sending.claiming import Claimer, Work
+from smsengine.sending.crew import Crew
+from smsengine.sending.departure import Departures, Parcel
+from smsengine.sending.judging import Judge, Verdict
+from smsengine.sending.pace import slowed
+from smsengine.store import attempts, lanes, outbox, runs
+from smsengine.store.claims import Claimed
+from smsengine.store.engine import Store
+from smsengine.store.lanes import LaneRow
+from smsengine.store.outbox import OpenDoubts, Repeats
+from smsengine.waves import StopRules, Waves
+
+#: What has come back is settled at least so often.
+_ROUND_SECONDS = 0.05
+#: A message should not be held longer than this between its claim and its answer.
+_HELD_SECONDS = 1.0
+
+
+class Lane:
+    """One gateway's stream. ``round`` is called by one thread; the crew has threads of its own."""
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        gateway: Gateway,
+        store: Store,
+        clock: Clock,
+        worker: str,
+        batch: int,
+        departures: Departures,
+        crew: Crew,
+        chance: random.Random,
+        wake: Callable[[], None] = lambda: None,
+        progress: Callable[[int], None] = lambda _count: None,
+        at: Callable[[str], None] = lambda _point: None,
+    ) -> None:
+        self.name = name
+        self.gateway = gateway
+        self.row = LaneRow(gateway=name)
+        self._store = store
+        self._clock = clock
+        self._worker = worker
+        self._departures = departures
+        self._crew = crew
+        self._wake = wake
+        self._progress = progress
+        self._at = at
+        sheet = gateway.capabilities
+        window = timedelta(seconds=sheet.idempotency_seconds)
+        self._claimer = Claimer(gateway=name, worker=worker, clock=clock, window=window)
+        self._judge = Judge(
+            gateway=name,
+            chance=chance,
+            sheet=sheet,
+            next_route=self._next_route,
+            stop_rules=self._stop_rules,
+        )
+        self._parcel_size = min(batch, sheet.max_batch)
+        self._most_ahead = max(2 * batch, sheet.concurrency)
+        self._ahead = min(self._most_ahead, max(sheet.concurrency, batch // 4, 1))
+        self._batch = batch
+        self._work = Work()
+        self._come_back: deque[Parcel] = deque()
+        self._verdicts: list[Verdict] = []
+        self._lock = threading.Lock()
+        self._in_hand: dict[int, int] = {}
+        self._back_since: float | None = None
+        self._unsure = False
+
+    # -- what others ask -----------------------------------------------------------------------
+
+    @property
+    def busy(self) -> bool:
+        """Something is under way, or has come back and is not settled."""
+        return bool(self._in_hand)
+
+    @property
+    def runs_in_hand(self) -> set[int]:
+        return set(self._in_hand.values())
+
+    def repeats(self) -> Repeats | None:
+        """Which messages in doubt may be handed over again."""
+        return self._claimer.repeats()
+
+    def doubts(self, due_by: datetime) -> OpenDoubts | None:
+        """Which doubts this lane will settle by then; None where it cannot."""
+        sheet, repeats = self.gateway.capabilities, self._claimer.repeats()
+        can_query = sheet.can_query
+        if not can_query and repeats is None:
+            return None
+        due_by += timedelta(seconds=sheet.query_after_seconds)
+        return OpenDoubts(gateway=self.name, due_by=due_by, can_query=can_query, repeats=repeats)
+
+    def waits_because(self) -> str:
+        """Why nothing leaves, for people; empty while messages may leave."""
+        return self._departures.waits_because()
+
+    def know(self, row: LaneRow, now: float) -> None:
+        """Take note of what all machines know about the gateway.
+
+        Args:
+            row: the shared row.
+            now: the database's clock.
+        """
+        self.row = row
+        self._departures.grounded = self._why_grounded(now)
+
+    def stop_runs(self, stopped: frozenset[int]) -> None:
+        """Messages of these runs do not leave any more, also those that are claimed."""
+        self._departures.stopped_runs = stopped
+
+    def _why_grounded(self, now: float) -> str:
+        if self.row.paused_because:
+            return self.row.paused_because
+        if breaker.permit(self.row, now) is not Permit.ALL:
+            return "does not answer"
+        resting = self._departures.is_resting(self.row.next_at, now)
+        return "asked for a rest" if resting else ""
+
+    # -- a round -------------------------------------------------------------------------------
+
+    def round(self, work: Work, *, claim: bool = True) -> bool:
+        """Settle what has come back, claim what goes out next, and give it to the crew.
+
+        Args:
+            work: what there is to do.
+            claim: False to settle only.
+
+        Returns:
+            False when there was nothing to do.
+
+        Raises:
+            StoreAwayError: nothing is lost; the next round does it.
+        """
+        self._work = work
+        self._collect()
+        room = self._room() if claim and self._may_claim() else 0
+        if not room and not self._is_time_to_settle():
+            return False
+        try:
+            with self._store.write() as connection:
+                if self._unsure:
+                    attempts.give_back(
+                        connection, self._worker, self.name, except_ids=self._in_hand
+                    )
+                self._settle(connection)
+                claimed, is_probe = self._claim(connection, room) if room else ([], False)
+                self._at("before-commit")
+        except Exception:
+            # The commit may have happened all the same: what is ours and not in hand is let go.
+            self._unsure = True
+            raise
+        self._at("committed")
+        self._unsure = False
+        settled = self._landed()
+        self._launch(claimed, is_probe=is_probe)
+        return bool(claimed) or settled
+
+    def _collect(self) -> None:
+        """Judge what has come back."""
+        with self._lock:
+            parcels = list(self._come_back)
+            self._come_back.clear()
+        if not parcels:
+            return
+        now = self._clock.monotonic()
+        self._back_since = self._back_since or now
+        self._verdicts.append(self._judge.judge(parcels, self._clock.now()))
+        held = now - min(parcel.claimed_at for parcel in parcels)
+        if held > _HELD_SECONDS:
+            self._ahead = max(self._crew.size, int(self._ahead * 0.7))
+
+    def _is_time_to_settle(self) -> bool:
+        if self._back_since is None:
+            return self._unsure
+        waiting = sum(len(verdict.settlements) for verdict in self._verdicts)
+        long_ago = self._clock.monotonic() - self._back_since >= _ROUND_SECONDS
+        return long_ago or waiting >= min(self._batch, len(self._in_hand))
+
+    def _room(self) -> int:
+        """How many messages may be claimed now; small claims are not worth a commit."""
+        back = sum(len(verdict.settlements) for verdict in self._verdicts)
+        under_way = len(self._in_hand) - back
+        if under_way > self._ahead // 2:
+            return 0
+        if under_way == 0 and self._in_hand:
+            self._ahead = min(self._most_ahead, self._ahead * 2)
+        return min(self._ahead - under_way, self._batch)
+
+    def _settle(self, connection: Connection) -> None:
+        now = self._clock.now()
+        for verdict in self._verdicts:
+            attempts.settle(connection, self._worker, self.name, verdict.settlements, now=now)
+            self._learn(connection, verdict)
+            for run_id, because in verdict.stop_runs.items():
+                runs.stop(connection, run_id, because=because, at=now, actor=self._worker)
+            waits = MessageState.QUEUED
+            left = [each.message_id for each in verdict.settlements if each.state is waits]
+            if left:
+                outbox.withdraw_void(connection, left, now=now)
+
+    def _learn(self, connection: Connection, verdict: Verdict) -> None:
+        """Write down what the outcomes say about the gateway; when all is well, nothing."""
+        trusted = self.row.breaker is BreakerState.CLOSED and not self.row.failures
+        well = trusted and all(verdict.answered)
+        if well and not verdict.pause_because and verdict.rest_seconds is None:
+            return
+        now = lanes.present(connection, self._clock.now().timestamp())
+        row = lanes.get(connection, self.name)
+        after = breaker.observe(row, verdict.answered, now)
+        if after != row:
+            self._write_breaker(connection, after)
+        if verdict.pause_because:
+            lanes.pause(connection, self.name, verdict.pause_because)
+        if verdict.rest_seconds is not None:
+            speed = slowed(row.speed, row.slowed_at, now)
+            if speed is not None:
+                rest = verdict.rest_seconds
+                lanes.slow(connection, self.name, speed=speed, now=now, rest_seconds=rest)
+        self.know(lanes.get(connection, self.name), now)
+
+    def _write_breaker(self, connection: Connection, row: LaneRow) -> None:
+        lanes.set_breaker(
+            connection,
+            self.name,
+            state=row.breaker,
+            failures=row.failures,
+            trips=row.trips,
+            open_until=row.open_until,
+        )
+
+    # -- claiming ------------------------------------------------------------------------------
+
+    def _may_claim(self) -> bool:
+        """Say whether a claim is worth a transaction."""
+        if self._departures.closed or self.row.paused_because:
+            return False
+        if self._departures.grounded and self.row.breaker is BreakerState.CLOSED:
+            return False
+        return self._claimer.may_find(self._work)
+
+    def _claim(self, connection: Connection, room: int) -> tuple[list[Claimed], bool]:
+        """Claim messages of the runs whose turn it is; also says whether they are a probe."""
+        if self.row.breaker is BreakerState.CLOSED:
+            return self._claimer.take(connection, self._work, room, self._work.trust), False
+        now = lanes.present(connection, self._clock.now().timestamp())
+        row = lanes.get(connection, self.name)
+        if self._in_hand or breaker.permit(row, now) is not Permit.PROBE:
+            return [], False
+        until = now + breaker.PROBE_SECONDS
+        if not lanes.begin_probe(connection, self.name, now=now, until=until):
+            return [], False
+        trust = {**self._work.trust, self.name: 1.0}
+        claimed = self._claimer.take(connection, self._work, 1, trust)
+        if not claimed:
+            self._write_breaker(connection, row)  # nothing to try it with
+        return claimed, True
+
+    def _next_route(self, message: Claimed) -> str | None:
+        """Where a message goes when this gateway may not send under our name."""
+        run = self._work.run(message.run_id)
+        if run is None:
+            return None
+        route = self._work.routes[run.gateway]
+        return route.after(self.name, message.network, message.place)
+
+    def _stop_rules(self, run_id: int) -> StopRules:
+        run = self._work.run(run_id)
+        return Waves.from_json(run.waves if run is not None else "").stop
+
+    # -- under way -----------------------------------------------------------------------------
+
+    def _landed(self) -> bool:
+        """What was settled is in hand no more."""
+        for verdict in self._verdicts:
+            for each in verdict.settlements:
+                self._in_hand.pop(each.message_id, None)
+            self._progress(verdict.settled)
+        found = bool(self._verdicts)
+        self._verdicts.clear()
+        self._back_since = None
+        return found
+
+    def _launch(self, claimed: Sequence[Claimed], *, is_probe: bool) -> None:
+        now, monotonic = self._clock.now(), self._clock.monotonic()
+        self._in_hand |= {message.id: message.run_id for message in claimed}
+        for start in range(0, len(claimed), self._parcel_size):
+            parcel = Parcel(
+                messages=claimed[start : start + self._parcel_size],
+                claimed_at=monotonic,
+                started_at=now,
+                is_probe=is_probe,
+            )
+            self._crew.give(lambda parcel=parcel: self._hand_over(parcel))  # type: ignore[misc]
+
+    def _hand_over(self, parcel: Parcel) -> None:
+        """On a thread of the crew."""
+        self._departures.send(self.gateway, parcel)
+        with self._lock:
+            self._come_back.append(parcel)
+        self._wake()
+
+    def ask(self, task: Callable[[], None]) -> None:
+        """Have the crew ask the gateway something between hand-overs."""
+        self._crew.give(task)
+
+    def ground(self) -> None:
+        """Nothing leaves any more; what is under way is waited for."""
+        self._departures.closed = True
+
+    def close(self, seconds: float) -> bool:
+        """End the crew; False when a hand-over is still at work after so many seconds."""
+        return self._crew.close(seconds)

@@ -1,0 +1,128 @@
+"""Keeping a gateway's contracted rate, exactly, over all machines.
+
+One row per gateway says from when on its time is free. A process takes a short stretch of that time
+with one UPDATE and deals it out in slots. A slot is used at its moment or not at all: one that is
+more than five milliseconds late is dropped and another one taken, so that no second ever holds more
+than the contract allows.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from typing import Literal, NamedTuple, Protocol
+
+from smsengine.clock import Clock
+from smsengine.store import lanes
+from smsengine.store.engine import Store
+
+#: A slot that is missed by more than this is lost.
+LATE_SECONDS = 0.005
+#: How much of a gateway's time a process takes at once, and how many messages at least.
+_STRETCH_SECONDS = 0.1
+_LEAST_IN_STRETCH = 4
+#: What is kept back of the contract, so that late slots never add up to more than it.
+_KEPT = 0.998
+#: A gateway that complained is back at its contract after so long.
+_RECOVERY_SECONDS = 120.0
+_SLOWEST = 0.05
+#: Complaints that come together are one complaint.
+_ONE_COMPLAINT_SECONDS = 1.0
+
+Unit = Literal["messages", "segments"]
+
+
+class Rate(NamedTuple):
+    """What the contract allows in a second."""
+
+    per_second: float
+    unit: Unit = "messages"
+
+
+class Sized(Protocol):
+    """What has a number of segments."""
+
+    @property
+    def segments(self) -> int: ...
+
+
+def recovered(speed: float, slowed_at: float, now: float) -> float:
+    """The share of the contract's rate that is used now; it grows back with time."""
+    return min(1.0, speed + max(0.0, now - slowed_at) / _RECOVERY_SECONDS)
+
+
+def slowed(speed: float, slowed_at: float, now: float) -> float | None:
+    """The share to go on with after a complaint; None while it still belongs to the last one."""
+    if now - slowed_at < _ONE_COMPLAINT_SECONDS:
+        return None
+    return max(_SLOWEST, recovered(speed, slowed_at, now) / 2)
+
+
+class Pace:
+    """Deals out one process's slots at one gateway; several threads may ask."""
+
+    def __init__(self, *, store: Store, gateway: str, rate: Rate | None, clock: Clock) -> None:
+        self._store = store
+        self._gateway = gateway
+        self._rate = rate
+        self._clock = clock
+        self._lock = threading.Lock()
+        # The stretch at hand: its next free slot and its end by our monotonic clock, its end by
+        # the database's, and what one message or segment costs.
+        self._next = self._end = self._shared_end = self._each = 0.0
+        self._speed = 1.0
+
+    def is_resting(self, next_at: float, now: float) -> bool:
+        """Say whether the gateway's time is taken for longer than reservations reach.
+
+        Args:
+            next_at: from when on it is free.
+            now: the database's clock, in the same seconds.
+        """
+        if self._rate is None:
+            return next_at > now
+        slowest = self._rate.per_second * self._speed
+        return next_at > now + 1.0 + 2 * max(_STRETCH_SECONDS, _LEAST_IN_STRETCH / slowest)
+
+    def turn(self, messages: Sequence[Sized]) -> float:
+        """When these messages may leave together.
+
+        Returns:
+            An instant of the clock's monotonic time; it may be past where there is no limit.
+
+        Raises:
+            StoreAwayError: the shared row cannot be reached.
+        """
+        if self._rate is None:
+            return self._clock.monotonic()
+        units = (
+            len(messages)
+            if self._rate.unit == "messages"
+            else sum(message.segments for message in messages)
+        )
+        with self._lock:
+            late = self._clock.monotonic() - LATE_SECONDS > self._next
+            if late or self._next + units * self._each > self._end + 1e-9:
+                self._take(units)
+            at = self._next
+            self._next += units * self._each
+            return at
+
+    def _take(self, units: int) -> None:
+        """Take the next stretch of the gateway's time; what is left of the last is given back."""
+        assert self._rate is not None
+        self._each = 1 / (self._rate.per_second * self._speed * _KEPT)
+        seconds = max(units, _LEAST_IN_STRETCH, round(_STRETCH_SECONDS / self._each)) * self._each
+        left = max(0.0, self._end - max(self._next, self._clock.monotonic()))
+        with self._store.write(durable=False) as connection:
+            taken = lanes.reserve(
+                connection,
+                self._gateway,
+                seconds=seconds,
+                now=self._clock.now().timestamp(),
+                unused=(self._shared_end - left, self._shared_end),
+            )
+        self._next = self._clock.monotonic() + taken.wait_seconds
+        self._end = self._next + seconds
+        self._shared_end = taken.end
+        self._speed = recovered(taken.speed, taken.slowed_at, taken.now)

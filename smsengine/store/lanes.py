@@ -1,0 +1,206 @@
+"""Named statements on ``lanes``: what all machines share about one gateway.
+
+Instants are seconds since 1970 by the database's clock: PostgreSQL's own, and on SQLite, which
+lives on one machine, that machine's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Float,
+    RowMapping,
+    bindparam,
+    case,
+    func,
+    literal,
+    select,
+    update,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+
+from smsengine.lifecycle import BreakerState
+from smsengine.store.tables import lanes
+
+#: A reservation further ahead than this was made by a clock that was wrong.
+_FARTHEST_SECONDS = 60.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LaneRow:
+    """What all machines know about one gateway."""
+
+    gateway: str
+    next_at: float = 0.0
+    speed: float = 1.0
+    slowed_at: float = 0.0
+    breaker: BreakerState = BreakerState.CLOSED
+    failures: int = 0
+    trips: int = 0
+    open_until: float = 0.0
+    paused_because: str = ""
+
+
+def _lane(row: RowMapping) -> LaneRow:
+    values = dict(row)
+    return LaneRow(**{**values, "breaker": BreakerState(row["breaker"])})
+
+
+def _now(connection: Connection, now: float) -> ColumnElement[Any]:
+    """The present as the database sees it, at the moment a row is written."""
+    if connection.dialect.name == "sqlite":
+        return literal(now)
+    return func.extract("epoch", func.clock_timestamp())
+
+
+def present(connection: Connection, now: float) -> float:
+    """The database's clock; on SQLite that is this machine's, ``now``."""
+    if connection.dialect.name == "sqlite":
+        return now
+    return float(connection.execute(select(_now(connection, now))).scalar_one())
+
+
+def ensure(connection: Connection, gateway: str) -> None:
+    """Make the row of a gateway that is used for the first time."""
+    dialect: Any = sqlite if connection.dialect.name == "sqlite" else postgresql
+    connection.execute(dialect.insert(lanes).values(gateway=gateway).on_conflict_do_nothing())
+
+
+def get(connection: Connection, gateway: str) -> LaneRow:
+    """What is known about one gateway; a gateway that was never used is in order."""
+    statement = select(lanes).where(lanes.c.gateway == gateway)
+    row = connection.execute(statement).mappings().one_or_none()
+    return _lane(row) if row is not None else LaneRow(gateway=gateway)
+
+
+def all_known(connection: Connection) -> Sequence[LaneRow]:
+    """What is known about every gateway that was ever used, by name."""
+    statement = select(lanes).order_by(lanes.c.gateway)
+    return [_lane(row) for row in connection.execute(statement).mappings()]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reserved:
+    """A stretch of a gateway's time: it begins so many seconds from now."""
+
+    wait_seconds: float
+    end: float
+    speed: float
+    slowed_at: float
+    now: float
+
+
+def reserve(
+    connection: Connection,
+    gateway: str,
+    *,
+    seconds: float,
+    now: float,
+    unused: tuple[float, float] = (0.0, 0.0),
+) -> Reserved:
+    """Take the next stretch of a gateway's time for one worker: one UPDATE, exact over machines.
+
+    ``now`` is this machine's clock, which counts on SQLite. ``unused`` is what is left of the
+    stretch that the worker had before, from and to: when nobody has reserved since, it is given
+    back.
+    """
+    present = _now(connection, now)
+    start, end = bindparam("unused_start", type_=Float), bindparam("unused_end", type_=Float)
+    free = case((lanes.c.next_at == end, start), else_=lanes.c.next_at)
+    begins = case(((free < present) | (free > present + _FARTHEST_SECONDS), present), else_=free)
+    statement = (
+        update(lanes)
+        .where(lanes.c.gateway == bindparam("lane"))
+        .values(next_at=begins + bindparam("stretch", type_=Float))
+        .returning(lanes.c.next_at, lanes.c.speed, lanes.c.slowed_at, present.label("present"))
+    )
+    values = {
+        "lane": gateway,
+        "stretch": seconds,
+        "unused_start": unused[0],
+        "unused_end": unused[1],
+    }
+    row = connection.execute(statement, values).one()
+    clock = float(row.present)
+    return Reserved(
+        wait_seconds=row.next_at - seconds - clock,
+        end=row.next_at,
+        speed=row.speed,
+        slowed_at=row.slowed_at,
+        now=clock,
+    )
+
+
+def slow(
+    connection: Connection, gateway: str, *, speed: float, now: float, rest_seconds: float
+) -> None:
+    """Go on at a share of the contract's rate, after a rest."""
+    present = _now(connection, now)
+    rested = present + rest_seconds
+    connection.execute(
+        update(lanes)
+        .where(lanes.c.gateway == gateway)
+        .values(
+            speed=speed,
+            slowed_at=present,
+            next_at=case((lanes.c.next_at < rested, rested), else_=lanes.c.next_at),
+        )
+    )
+
+
+def set_breaker(
+    connection: Connection,
+    gateway: str,
+    *,
+    state: BreakerState,
+    failures: int,
+    trips: int,
+    open_until: float,
+) -> None:
+    """Write down whether a gateway is trusted."""
+    connection.execute(
+        update(lanes)
+        .where(lanes.c.gateway == gateway)
+        .values(breaker=state, failures=failures, trips=trips, open_until=open_until)
+    )
+
+
+def begin_probe(connection: Connection, gateway: str, *, now: float, until: float) -> bool:
+    """Let one worker of all machines try a gateway that was away; False when another one does.
+
+    ``now`` is the database's clock. The next one may try after ``until``, should this one never
+    say how it ended.
+    """
+    statement = (
+        update(lanes)
+        .where(
+            lanes.c.gateway == gateway,
+            lanes.c.breaker != BreakerState.CLOSED,
+            lanes.c.open_until <= now,
+        )
+        .values(breaker=BreakerState.HALF_OPEN, open_until=until)
+    )
+    return connection.execute(statement).rowcount == 1
+
+
+def pause(connection: Connection, gateway: str, because: str) -> None:
+    """Send nothing more through a gateway until a person has looked."""
+    connection.execute(
+        update(lanes).where(lanes.c.gateway == gateway).values(paused_because=because)
+    )
+
+
+def resume(connection: Connection, gateway: str) -> bool:
+    """Send again through a gateway, which is trusted anew; False when it was not stopped."""
+    stopped = (lanes.c.paused_because != "") | (lanes.c.breaker != BreakerState.CLOSED)
+    statement = (
+        update(lanes)
+        .where(lanes.c.gateway == gateway, stopped)
+        .values(paused_because="", breaker=BreakerState.CLOSED, failures=0, trips=0, open_until=0.0)
+    )
+    return connection.execute(statement).rowcount == 1
