@@ -57,7 +57,8 @@ class ManualClock:
         return self._now.timestamp()
 
     def sleep(self, seconds: float) -> None:
-        self._now += timedelta(seconds=seconds)
+        # What is too short for it is a microsecond: who waits for an instant gets there.
+        self._now += timedelta(seconds=seconds) or timedelta(microseconds=seconds > 0)
 
     def wait(self, event: threading.Event, seconds: float) -> None:
         if not event.is_set():

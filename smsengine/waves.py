@@ -24,6 +24,10 @@ _COUNTED: Mapping[str, tuple[MessageState, ...]] = {
     "unknown": (_M.UNKNOWN,),
     "undelivered": (_M.UNDELIVERED,),
 }
+#: The states of messages that no gateway was given.
+_KEPT = frozenset({_M.QUEUED, _M.SENDING, _M.EXPIRED, _M.CANCELLED})
+#: Shares are read as decimals: 29 of 100 is not more than 29 %.
+_EXACT = 1e-9
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -101,16 +105,14 @@ def judge(stop: StopRules, states: Mapping[MessageState, int]) -> list[str]:
     Returns:
         One sentence for each broken limit, with its figures.
     """
-    handed_over = sum(
-        count for state, count in states.items() if state not in (_M.QUEUED, _M.SENDING)
-    )
+    handed_over = sum(count for state, count in states.items() if state not in _KEPT)
     if handed_over < max(stop.least, 1):
         return []
     found = []
     for name, counted in _COUNTED.items():
         limit = getattr(stop, name)
         count = sum(states.get(state, 0) for state in counted)
-        if limit is not None and count > limit * handed_over:
+        if limit is not None and count > limit * handed_over + _EXACT:
             found.append(
                 f"{count} of {handed_over} messages are {name} ({count / handed_over:.1%}); the"
                 f" limit is {limit:.1%}."

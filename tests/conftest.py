@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -10,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import Connection, CursorResult
 
 from smsengine.clock import ManualClock
 from smsengine.config.job import Column, ColumnType, Guards
@@ -22,6 +25,7 @@ from smsengine.sources.base import Row, Value
 from smsengine.store import runs, schema
 from smsengine.store.engine import Store
 from smsengine.store.runs import Run
+from tests.postgres import GIVEN, Databases, MissingPostgresError, Server, clear
 
 #: 08:00 on 1 June 2019 in Vietnam.
 START = datetime(2019, 6, 1, 1, 0, tzinfo=UTC)
@@ -82,6 +86,15 @@ def a_recipe(**changes: Any) -> Recipe:
 def compose(given: Sequence[Row], **changes: Any) -> Composed:
     """Compose rows with the recipe."""
     return Composer(a_recipe(**changes)).compose(given)
+
+
+def execute(connection: Connection, sql: str, *values: Any) -> CursorResult[Any]:
+    """Execute SQL as SQLite writes it: places are ``?``, bytes ``x'00'``, instants UTC."""
+    if connection.dialect.name != "sqlite":
+        sql = sql.replace("%", "%%").replace("?", "%s")
+        sql = re.sub(r"\bx'([0-9a-f]*)'", r"'\\x\1'::bytea", sql)
+        connection.exec_driver_sql("SET LOCAL TimeZone = 'UTC'")
+    return connection.exec_driver_sql(sql, values)
 
 
 @dataclass(kw_only=True)
@@ -145,12 +158,12 @@ class Office:
     def all(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
         """What a query on the ledger gives."""
         with self.store.read() as connection:
-            return [tuple(line) for line in connection.exec_driver_sql(sql, values)]
+            return [tuple(line) for line in execute(connection, sql, *values)]
 
     def change(self, sql: str, *values: Any) -> None:
         """Change the ledger behind everybody's back."""
         with self.store.write() as connection:
-            connection.exec_driver_sql(sql, values)
+            execute(connection, sql, *values)
 
     def states(self) -> list[str]:
         """The state of each message, in the order in which they were written."""
@@ -173,14 +186,67 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(params=["sqlite", "postgres"])
+def store(request: pytest.FixtureRequest) -> Store:
+    """An empty ledger, on each of the two databases."""
+    opened: Store = request.getfixturevalue(f"{request.param}_store")
+    return opened
+
+
 @pytest.fixture
-def store(migrated: Path, tmp_path: Path) -> Iterator[Store]:
-    """An empty ledger in a file."""
+def sqlite_store(migrated: Path, tmp_path: Path) -> Iterator[Store]:
+    """An empty ledger in the file ``ledger.db``."""
     path = tmp_path / "ledger.db"
     shutil.copy(migrated, path)
     opened = Store(f"sqlite:///{path}")
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def postgres_store(postgres: Databases, shared_database: str) -> Iterator[Store]:
+    """An empty ledger on PostgreSQL."""
+    opened = Store(shared_database)
+    with opened.write() as connection:
+        clear(connection)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Databases]:
+    """A PostgreSQL: a throw-away one, or the one that the environment names."""
+    given = os.environ.get(GIVEN)
+    databases = Databases(given) if given else _started()
+    yield databases
+    databases.close()
+
+
+@pytest.fixture(scope="session")
+def postgres_server(request: pytest.FixtureRequest) -> Iterator[Server]:
+    """A PostgreSQL that a test may stop, start and restart; it leaves it running."""
+    if GIVEN not in os.environ:
+        yield request.getfixturevalue("postgres")
+        return
+    server = _started()
+    yield server
+    server.close()
+
+
+def _started() -> Server:
+    """On a machine that must have everything, a missing PostgreSQL is a failure."""
+    try:
+        return Server()
+    except MissingPostgresError as error:
+        if os.environ.get("CI") == "true":
+            raise
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def shared_database(postgres: Databases) -> str:
+    """The database that tests empty and use one after the other: a new one takes much longer."""
+    return postgres.create_database()
 
 
 @pytest.fixture
@@ -197,6 +263,12 @@ def scratch(migrated: Path, tmp_path: Path) -> Iterator[Store]:
 def office(store: Store, clock: ManualClock) -> Office:
     """A planner on an empty ledger."""
     return Office(store=store, clock=clock)
+
+
+@pytest.fixture
+def sqlite_office(sqlite_store: Store, clock: ManualClock) -> Office:
+    """A planner on an empty ledger in a file."""
+    return Office(store=sqlite_store, clock=clock)
 
 
 _CONFIG = """\

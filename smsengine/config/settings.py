@@ -111,7 +111,7 @@ class RouteStep(Model):
 class PhoneSettings(Model):
     """Additions to the built-in table of mobile prefixes."""
 
-    extra_prefixes: Mapping[str, str] = Field(
+    extra_prefixes: Mapping[str, Annotated[str, Field(max_length=20)]] = Field(
         default_factory=dict, description="prefix: network, e.g. '054': Viettel"
     )
 
@@ -198,6 +198,11 @@ def _check_routes(settings: Settings, document: Document) -> None:
             raise document.error(
                 ("routes", name), "needs a last rule without networks, for all the others."
             )
+        for number, step in enumerate(steps[:-1]):
+            if not step.networks:
+                raise document.error(
+                    ("routes", name, number), "lacks networks; only the last rule is for all."
+                )
 
 
 def absolute_database(url: str, folder: Path) -> str:

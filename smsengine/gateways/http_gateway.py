@@ -95,11 +95,14 @@ class Vendor(ABC):
         """
         raise NotImplementedError
 
-    def verify_callback(self, _callback: Callback) -> bool:
+    def verify_callback(self, callback: Callback) -> bool:  # noqa: ARG002 - for overriding
         """Say whether a callback is this vendor's."""
         return False
 
-    def parse_callback(self, _callback: Callback) -> tuple[Sequence[Receipt], Acknowledgement]:
+    def parse_callback(
+        self,
+        callback: Callback,  # noqa: ARG002 - for overriding
+    ) -> tuple[Sequence[Receipt], Acknowledgement]:
         """Receipts in a callback, and what the vendor wants to hear.
 
         Raises:

@@ -44,12 +44,15 @@ class Line(HTTPAdapter):
     proxies, and read the whole body of a redirect.
     """
 
-    def __init__(self, tls: ssl.SSLContext, connect_seconds: float, read_seconds: float) -> None:
+    def __init__(
+        self, tls: Callable[[], ssl.SSLContext], connect_seconds: float, read_seconds: float
+    ) -> None:
         self._tls = tls
         self._timeout = (connect_seconds, read_seconds)
         self._before: Callable[[], bool] = bool
         self._cleared: bool | None = None
         self._written = False
+        self._started = 0.0
         self._deadline = 0.0
         super().__init__(pool_connections=_HOSTS, pool_maxsize=1, max_retries=0)
 
@@ -62,21 +65,25 @@ class Line(HTTPAdapter):
                 it is known that none can be opened.
         """
         self._before, self._cleared, self._written = before, None, False
-        started = time.perf_counter()
+        self._started = time.perf_counter()
         try:
             answer = self.send(_prepared(request), stream=True, timeout=self._timeout)
             body = _read(answer.raw)
         except Exception as error:  # noqa: BLE001 - how far it came is known, whatever went wrong
             phase = self._phase()
             trouble = None if phase is Phase.HELD_BACK else trouble_of(error)
-            return Reply(phase=phase, trouble=trouble, seconds=time.perf_counter() - started)
+            return Reply(phase=phase, trouble=trouble, seconds=self._spent())
         return Reply(
             phase=Phase.ANSWERED,
             status=answer.status_code,
             headers=answer.headers,
             body=body,
-            seconds=time.perf_counter() - started,
+            seconds=self._spent(),
         )
+
+    def _spent(self) -> float:
+        """Seconds of the exchange; waiting for clearance is no fault of the vendor's."""
+        return time.perf_counter() - self._started
 
     def _phase(self) -> Phase:
         """How far an exchange came that was not answered."""
@@ -87,10 +94,12 @@ class Line(HTTPAdapter):
     def _is_cleared(self) -> bool:
         """Ask for clearance, once for each exchange; an error in it is no clearance."""
         if self._cleared is None:
+            asked = time.perf_counter()
             try:
                 self._cleared = self._before()
             except Exception:  # noqa: BLE001 - whoever cannot say yes says no
                 self._cleared = False
+            self._started += time.perf_counter() - asked
         return self._cleared
 
     # -- what the connection calls ---------------------------------------------------------------
@@ -120,15 +129,20 @@ class Line(HTTPAdapter):
     # -- what requests calls ---------------------------------------------------------------------
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, **kwargs, ssl_context=self._tls)
+        super().init_poolmanager(*args, **kwargs)
         self.poolmanager.pool_classes_by_scheme = {
-            "http": partial(self._pool, HTTPConnectionPool, _PlainConnection),
-            "https": partial(self._pool, HTTPSConnectionPool, _TlsConnection),
+            "http": self._plain_pool,
+            "https": self._tls_pool,
         }
 
-    def _pool(self, kind: Any, connection: Any, *args: Any, **kwargs: Any) -> HTTPConnectionPool:
-        pool: HTTPConnectionPool = kind(*args, **kwargs)
-        pool.ConnectionCls = partial(connection, self)  # type: ignore[assignment]
+    def _plain_pool(self, *args: Any, **kwargs: Any) -> HTTPConnectionPool:
+        pool = HTTPConnectionPool(*args, **kwargs)
+        pool.ConnectionCls = partial(_PlainConnection, self)  # type: ignore[assignment]
+        return pool
+
+    def _tls_pool(self, *args: Any, **kwargs: Any) -> HTTPSConnectionPool:
+        pool = HTTPSConnectionPool(*args, ssl_context=self._tls(), **kwargs)
+        pool.ConnectionCls = partial(_TlsConnection, self)  # type: ignore[assignment]
         return pool
 
     def get_connection_with_tls_context(

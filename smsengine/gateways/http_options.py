@@ -163,7 +163,9 @@ class HttpOptions(Model):
 
     url: Url = Field(description="where messages go")
     method: Method = Field(default="POST", description="how they go there")
-    format: Format = Field(default="json", description="how fields are written")
+    format: Format = Field(
+        default="json", validate_default=True, description="how fields are written"
+    )
     auth: Literal["none", "bearer", "basic", "header", "body"] = Field(
         default="none", description="where the key goes"
     )
@@ -261,7 +263,7 @@ class HttpOptions(Model):
     @field_validator("per_request")
     @classmethod
     def _has_a_list(cls, value: int, info: ValidationInfo) -> int:
-        if value > 1 and not info.data.get("batch_list"):
+        if value > 1 and not info.data.get("batch_list", "wrong"):
             raise ValueError(f"is {value}; more than one needs batch_list.")
         return value
 
@@ -270,6 +272,14 @@ class HttpOptions(Model):
     def _has_results(cls, value: Answer, info: ValidationInfo) -> Answer:
         if info.data.get("batch_list") and not value.results:
             raise ValueError("lacks results, which batch_list needs.")
+        return value
+
+    @field_validator("query", "idempotency_hours")
+    @classmethod
+    def _knows_the_reference(cls, value: Any, info: ValidationInfo) -> Any:
+        # A vendor that was never told a reference would call every message never taken.
+        if value and not _uses(info.data.get("fields", {"": "{reference}"}), "reference"):
+            raise ValueError("needs {reference} in one of the fields.")
         return value
 
 

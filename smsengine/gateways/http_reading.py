@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -77,7 +77,7 @@ def amount(found: Any, path: str) -> int:
         value = Decimal(text(found, path) or "")
         if abs(value) < _MOST_AMOUNT:
             return int(value)
-    except InvalidOperation:
+    except ArithmeticError:  # as decimal calls what is no number, or far too large
         pass
     raise ValueError(f"{path} is no amount")
 

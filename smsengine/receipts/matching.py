@@ -10,10 +10,13 @@ from smsengine.lifecycle import MessageState
 from smsengine.store import receipts as stored
 from smsengine.store.engine import Store
 from smsengine.store.messages import key_of
+from smsengine.store.tables import LONGEST_CODE, LONGEST_GATEWAY_ID
 
 _MEANS = {
     ReceiptStatus.DELIVERED: MessageState.DELIVERED,
     ReceiptStatus.UNDELIVERED: MessageState.UNDELIVERED,
+    # Whatever is on its way was taken: that settles a doubt.
+    ReceiptStatus.IN_TRANSIT: MessageState.ACCEPTED,
 }
 
 
@@ -33,9 +36,9 @@ def store_receipts(store: Store, gateway: str, received: Sequence[Receipt], now:
             [
                 {
                     "gateway": gateway,
-                    "gateway_id": receipt.gateway_id or receipt.reference,
+                    "gateway_id": _name(receipt),
                     "status": receipt.status,
-                    "code": receipt.code,
+                    "code": receipt.code[:LONGEST_CODE],
                     "received_at": now,
                 }
                 for receipt in received
@@ -57,5 +60,10 @@ def _named(received: Sequence[Receipt]) -> dict[tuple[bytes, int], str]:
     for receipt in received:
         key = key_of(receipt.reference) if receipt.reference else None
         if key is not None:
-            named[key] = receipt.gateway_id or receipt.reference
+            named[key] = _name(receipt)
     return named
+
+
+def _name(receipt: Receipt) -> str:
+    """What the gateway calls the message, as the ledger keeps it."""
+    return (receipt.gateway_id or receipt.reference)[:LONGEST_GATEWAY_ID]

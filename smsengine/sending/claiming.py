@@ -9,6 +9,7 @@ from datetime import timedelta
 from sqlalchemy import Connection
 
 from smsengine.clock import Clock
+from smsengine.gateways.base import Capabilities
 from smsengine.sending.fairness import Turns
 from smsengine.sending.judging import repeat_window
 from smsengine.sending.retrying import MAX_ATTEMPTS
@@ -40,19 +41,19 @@ class Work:
 class Claimer:
     """Claims for one lane; remembers where it has looked in vain."""
 
-    def __init__(self, *, gateway: str, worker: str, clock: Clock, window: timedelta) -> None:
+    def __init__(self, *, gateway: str, worker: str, clock: Clock, sheet: Capabilities) -> None:
         """Claim for a gateway.
 
         Args:
             gateway: the lane's name.
             worker: this process.
             clock: for due times.
-            window: the gateway's idempotency window; zero without one.
+            sheet: what the gateway can.
         """
         self._gateway = gateway
         self._worker = worker
         self._clock = clock
-        self._window = window
+        self._window = timedelta(seconds=sheet.idempotency_seconds)
         self._turns = Turns()
         self._idle_until: dict[int, float] = {}
         # Where a run is shared with other gateways: behind which place this one's part goes on.

@@ -86,8 +86,7 @@ class Departures:
         """Hand a parcel over and note what came of it; never raises."""
         outbound = [_outbound(each) for each in parcel.messages]
         by_reference = {
-            each.reference: message
-            for each, message in zip(outbound, parcel.messages, strict=True)
+            each.reference: message for each, message in zip(outbound, parcel.messages, strict=True)
         }
 
         def clear(leaving: Sequence[Outbound]) -> bool:

@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_exponential
 
 from smsengine.clock import Clock
-from smsengine.errors import GatewayError, StoreAwayError
+from smsengine.errors import ConfigError, GatewayError, StoreAwayError
 from smsengine.gateways.base import Outcome, Receipt
 from smsengine.lifecycle import RunState
 from smsengine.sending import tending
@@ -37,7 +37,10 @@ from smsengine.store.runs import Run
 _LOOK_SECONDS = 0.5
 #: How often lost workers and doubts are looked after.
 _RECOVER_SECONDS = 5.0
+#: How often receipts are fetched from a gateway that does not send them by itself.
+_FETCH_SECONDS = 5.0
 _ROUND_SECONDS = 0.05
+_GATHER_SECONDS = 0.005
 #: How long what is under way is waited for when the process is asked to stop.
 _LANDING_SECONDS = 45.0
 #: A run has ended for whoever waits for it when no question about it is due so soon.
@@ -63,6 +66,7 @@ class Dispatcher:
         wake: threading.Event,
         receive: Receive = lambda _gateway, _receipts: None,
         tell: Callable[[str], None] = lambda _sentence: None,
+        at: Callable[[str], None] = lambda _point: None,
     ) -> None:
         self._store = store
         self._lanes = {lane.name: lane for lane in lanes}
@@ -74,14 +78,17 @@ class Dispatcher:
         self._wake = wake
         self._receive = receive
         self._tell = tell
+        self._at = at
         self._told = ""
-        self._tender = RunTender(store=store, clock=clock, actor=worker)
+        self._tender = RunTender(store=store, clock=clock, actor=worker, at=at)
         self._work = Work()
         self._only: frozenset[int] | None = None
         self._next_look = self._next_recovery = 0.0
+        self._waited = False
         self._answers: list[tuple[Sequence[Doubt], Sequence[Outcome | None]]] = []
         self._received: list[tuple[str, Sequence[Receipt]]] = []
         self._asking: set[str] = set()
+        self._next_fetch: dict[str, float] = {}
         # Messages in doubt that were asked about; whoever waits for a run waits for one answer.
         self._asked: set[int] = set()
 
@@ -117,7 +124,6 @@ class Dispatcher:
         with self._store.write() as connection:
             for name in self._lanes:
                 stored.ensure(connection, name)
-        self._recover()
 
     def _has_ended(self, run_id: int) -> bool:
         """Say whether nothing of a run is left that this process could do now."""
@@ -171,7 +177,8 @@ class Dispatcher:
         if now >= self._next_recovery:
             self._next_recovery = now + _RECOVER_SECONDS
             self._patiently(self._recover)
-        if now >= self._next_look:
+        looked = now >= self._next_look
+        if looked:
             self._next_look = now + _LOOK_SECONDS
             self._patiently(self._look)
         self._wake.clear()
@@ -181,15 +188,26 @@ class Dispatcher:
             self._journal.all_landed()
             if any(moved):
                 self._next_look = 0.0
-        if not any(moved):
-            self._clock.wait(self._wake, _ROUND_SECONDS if self._is_busy() else _LOOK_SECONDS)
+        if any(moved) or looked:
+            self._waited = False
+            return
+        if self._waited:
+            # Woken by single answers: a few milliseconds later there are more to settle at once.
+            self._clock.sleep(_GATHER_SECONDS)
+        self._waited = self._is_busy()
+        self._clock.wait(self._wake, _ROUND_SECONDS if self._waited else _LOOK_SECONDS)
 
     def _is_busy(self) -> bool:
         return any(lane.busy for lane in self._lanes.values())
 
     def _recover(self) -> None:
         tending.recover(
-            self._store, flights=self._flights, worker=self._worker, now=self._clock.now()
+            self._store,
+            flights=self._flights,
+            worker=self._worker,
+            now=self._clock.now(),
+            ask_after={name: lane.ask_after for name, lane in self._lanes.items()},
+            at=self._at,
         )
 
     def _look(self) -> None:
@@ -211,12 +229,21 @@ class Dispatcher:
             lane.stop_runs(halted)
             self._ask(lane)
         sending = [run for run in under_way if run.state is RunState.SENDING]
+        routes = {run.gateway: self._known_route(run) for run in sending}
         self._work = Work(
-            runs=sending,
-            routes={run.gateway: self._route_of(run.gateway) for run in sending},
+            runs=[run for run in sending if routes[run.gateway] is not None],
+            routes={name: route for name, route in routes.items() if route is not None},
             trust={name: trust(row, now) for name, row in rows.items()},
         )
         self._tell_why()
+
+    def _known_route(self, run: Run) -> Route | None:
+        """The route of a run; None when the configuration does not have it any more."""
+        try:
+            return self._route_of(run.gateway)
+        except ConfigError as error:
+            self._tell(f"Run {run.id} ({run.label}) waits: {error}")
+            return None
 
     def _is_mine(self, run: Run) -> bool:
         return self._only is None or run.id in self._only
@@ -248,17 +275,21 @@ class Dispatcher:
                     repeats=lane.repeats(),
                     limit=tending.ASKED_AT_ONCE,
                 )
-        if not doubts and not sheet.has_receipts:
+        monotonic = self._clock.monotonic()
+        fetch = sheet.has_receipts and monotonic >= self._next_fetch.get(lane.name, 0.0)
+        if not doubts and not fetch:
             return
+        if fetch:
+            self._next_fetch[lane.name] = monotonic + _FETCH_SECONDS
         self._asking.add(lane.name)
-        lane.ask(lambda: self._question(lane, doubts))
+        lane.ask(lambda: self._question(lane, doubts, fetch=fetch))
 
-    def _question(self, lane: Lane, doubts: Sequence[Doubt]) -> None:
+    def _question(self, lane: Lane, doubts: Sequence[Doubt], *, fetch: bool) -> None:
         """On a thread of the crew."""
         if doubts:
             self._answers.append((doubts, tending.answers_of(lane.gateway, doubts)))
         try:
-            while lane.gateway.capabilities.has_receipts and (found := lane.gateway.receipts()):
+            while fetch and (found := lane.gateway.receipts()):
                 self._received.append((lane.name, found))
         except Exception as error:  # noqa: BLE001 - asked again at the next look
             self._tell(f"{lane.name} does not give its receipts ({type(error).__name__}: {error}).")
@@ -269,7 +300,7 @@ class Dispatcher:
         """Write down what the gateways have told."""
         while self._answers:
             doubts, answers = self._answers[0]
-            tending.resolve(self._store, doubts, answers, self._clock.now())
+            tending.resolve(self._store, doubts, answers, self._clock.now(), at=self._at)
             self._asked.update(doubt.id for doubt in doubts)
             self._answers.pop(0)
         while self._received:
@@ -282,13 +313,15 @@ class Dispatcher:
         """Let nothing leave any more, wait for what is under way, and settle it."""
         for lane in self._lanes.values():
             lane.ground()
+        self._at("landing")
         until = self._clock.monotonic() + _LANDING_SECONDS
-        while self._is_busy() and self._clock.monotonic() < until:
+        while self._clock.monotonic() < until:
             self._wake.clear()
             for lane in self._lanes.values():
                 self._patiently(partial(lane.round, self._work, claim=False))
-            if self._is_busy():
-                self._clock.wait(self._wake, _ROUND_SECONDS)
+            if not self._is_busy():
+                break
+            self._clock.wait(self._wake, _ROUND_SECONDS)
         for lane in self._lanes.values():
             lane.close(1.0)
         self._patiently(self._take_in)

@@ -15,6 +15,7 @@ from smsengine.sending.departure import Parcel
 from smsengine.sending.retrying import MAX_ATTEMPTS, Reaction, Situation, react
 from smsengine.store.attempts import Settlement
 from smsengine.store.claims import Claimed
+from smsengine.store.tables import LONGEST_CODE, LONGEST_GATEWAY_ID
 from smsengine.waves import StopRules, judge
 
 #: A repeat must reach the gateway well before it forgets the reference.
@@ -24,6 +25,7 @@ REFUSALS_IN_A_ROW = 10
 #: So many deferrals in a row are meant for all.
 _DEFERRALS_IN_A_ROW = 5
 _DEFERRED_REST_SECONDS = 60.0
+_ACCEPTED = Outcome(kind=OutcomeKind.ACCEPTED)
 _FAILURES = (MessageState.REJECTED, MessageState.UNKNOWN)
 
 
@@ -67,16 +69,34 @@ class Judge:
         self._seen: dict[int, Counter[MessageState]] = {}
         self._deferrals = 0
 
-    def judge(self, parcels: Iterable[Parcel], now: datetime) -> Verdict:
-        """Say what follows from these parcels."""
-        verdict = Verdict()
+    def judge(self, parcels: Iterable[Parcel], now: datetime, verdict: Verdict) -> None:
+        """Add to a verdict what follows from these parcels."""
+        accepted = react(_ACCEPTED, Situation(now=now, due_at=now), self._chance)
         for parcel in parcels:
             for message, outcome in zip(parcel.messages, parcel.outcomes, strict=True):
-                if parcel.has_left(message):
-                    self._of_outcome(verdict, parcel, message, outcome, now)
-                else:
+                if not parcel.has_left(message):
                     verdict.settlements.append(self._as_it_was(message, parcel))
-        return verdict
+                elif outcome.kind is OutcomeKind.ACCEPTED:
+                    self._accept(verdict, parcel, message, outcome, accepted)
+                else:
+                    self._of_outcome(verdict, parcel, message, outcome, now)
+
+    def _accept(
+        self,
+        verdict: Verdict,
+        parcel: Parcel,
+        message: Claimed,
+        outcome: Outcome,
+        reaction: Reaction,
+    ) -> None:
+        """An acceptance is the same whatever was before; nearly all outcomes are acceptances."""
+        verdict.settlements.append(_settlement(message, parcel, outcome, reaction, self._gateway))
+        verdict.answered.append(True)
+        verdict.settled += 1
+        self._deferrals = 0
+        if message.run_id in self._refusals:
+            del self._refusals[message.run_id]
+        self._count_share(verdict, message.run_id, reaction.state)
 
     def _of_outcome(
         self, verdict: Verdict, parcel: Parcel, message: Claimed, outcome: Outcome, now: datetime
@@ -164,8 +184,6 @@ class Judge:
                     f"The gateway refused {self._refusals[run]} messages in a row ({said})."
                 )
                 self._refusals[run] = 0
-        elif outcome.kind is OutcomeKind.ACCEPTED:
-            self._refusals[run] = 0
 
     def _count_complaint(self, verdict: Verdict, outcome: Outcome, reaction: Reaction) -> None:
         """Throttling slows the lane at once; deferrals only when they seem to be meant for all."""
@@ -192,16 +210,16 @@ def _settlement(
     gave_up = outcome.kind is OutcomeKind.TRANSIENT and reaction.state is MessageState.REJECTED
     detail = f"Given up after {MAX_ATTEMPTS} attempts. {outcome.detail}" if gave_up else ""
     return Settlement(
-        message_id=message.id,
-        attempt=message.attempt,
-        state=reaction.state,
-        due_at=reaction.due_at,
-        gateway=gateway,
-        gateway_id=outcome.gateway_id,
-        outcome=outcome.kind,
-        code=outcome.code,
-        detail=(detail or outcome.detail).strip(),
-        burnt=message.burnt + reaction.burns,
-        unknown_since=(message.unknown_since or parcel.started_at) if unknown else None,
-        started_at=parcel.started_at,
+        message.id,
+        message.attempt,
+        reaction.state,
+        reaction.due_at,
+        gateway,
+        outcome.gateway_id and outcome.gateway_id[:LONGEST_GATEWAY_ID],
+        outcome.kind,
+        outcome.code[:LONGEST_CODE],
+        (detail or outcome.detail).strip(),
+        message.burnt + reaction.burns,
+        (message.unknown_since or parcel.started_at) if unknown else None,
+        parcel.started_at,
     )

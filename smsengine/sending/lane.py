@@ -24,6 +24,7 @@ from smsengine.sending.breaker import Permit
 from smsengine.sending.claiming import Claimer, Work
 from smsengine.sending.crew import Crew
 from smsengine.sending.departure import Departures, Parcel
+from smsengine.sending.flow import Flow
 from smsengine.sending.judging import Judge, Verdict
 from smsengine.sending.pace import slowed
 from smsengine.store import attempts, lanes, outbox, runs
@@ -35,8 +36,6 @@ from smsengine.waves import StopRules, Waves
 
 #: What has come back is settled at least so often.
 _ROUND_SECONDS = 0.05
-#: A message should not be held longer than this between its claim and its answer.
-_HELD_SECONDS = 1.0
 
 
 class Lane:
@@ -70,26 +69,27 @@ class Lane:
         self._progress = progress
         self._at = at
         sheet = gateway.capabilities
-        window = timedelta(seconds=sheet.idempotency_seconds)
-        self._claimer = Claimer(gateway=name, worker=worker, clock=clock, window=window)
-        self._judge = Judge(
-            gateway=name,
-            chance=chance,
-            sheet=sheet,
-            next_route=self._next_route,
-            stop_rules=self._stop_rules,
-        )
+        self._claimer = Claimer(gateway=name, worker=worker, clock=clock, sheet=sheet)
+        self._judge = self._make_judge(chance)
         self._parcel_size = min(batch, sheet.max_batch)
-        self._most_ahead = max(2 * batch, sheet.concurrency)
-        self._ahead = min(self._most_ahead, max(sheet.concurrency, batch // 4, 1))
+        self._flow = Flow(batch=batch, crew=sheet.concurrency)
         self._batch = batch
         self._work = Work()
         self._come_back: deque[Parcel] = deque()
-        self._verdicts: list[Verdict] = []
+        self._verdict = Verdict()
         self._lock = threading.Lock()
         self._in_hand: dict[int, int] = {}
         self._back_since: float | None = None
         self._unsure = False
+
+    def _make_judge(self, chance: random.Random) -> Judge:
+        return Judge(
+            gateway=self.name,
+            chance=chance,
+            sheet=self.gateway.capabilities,
+            next_route=self._next_route,
+            stop_rules=self._stop_rules,
+        )
 
     # -- what others ask -----------------------------------------------------------------------
 
@@ -101,6 +101,11 @@ class Lane:
     @property
     def runs_in_hand(self) -> set[int]:
         return set(self._in_hand.values())
+
+    @property
+    def ask_after(self) -> timedelta:
+        """How long a message may still be on its way to the gateway."""
+        return timedelta(seconds=self.gateway.capabilities.query_after_seconds)
 
     def repeats(self) -> Repeats | None:
         """Which messages in doubt may be handed over again."""
@@ -164,13 +169,14 @@ class Lane:
         try:
             with self._store.write() as connection:
                 if self._unsure:
-                    attempts.give_back(
+                    given_back = attempts.give_back(
                         connection, self._worker, self.name, except_ids=self._in_hand
                     )
+                    outbox.withdraw_void(connection, given_back, now=self._clock.now())
                 self._settle(connection)
                 claimed, is_probe = self._claim(connection, room) if room else ([], False)
                 self._at("before-commit")
-        except Exception:
+        except BaseException:
             # The commit may have happened all the same: what is ours and not in hand is let go.
             self._unsure = True
             raise
@@ -189,39 +195,32 @@ class Lane:
             return
         now = self._clock.monotonic()
         self._back_since = self._back_since or now
-        self._verdicts.append(self._judge.judge(parcels, self._clock.now()))
-        held = now - min(parcel.claimed_at for parcel in parcels)
-        if held > _HELD_SECONDS:
-            self._ahead = max(self._crew.size, int(self._ahead * 0.7))
+        self._judge.judge(parcels, self._clock.now(), self._verdict)
+        self._flow.came_back(min(parcel.claimed_at for parcel in parcels))
 
     def _is_time_to_settle(self) -> bool:
         if self._back_since is None:
             return self._unsure
-        waiting = sum(len(verdict.settlements) for verdict in self._verdicts)
+        waiting = len(self._verdict.settlements)
         long_ago = self._clock.monotonic() - self._back_since >= _ROUND_SECONDS
         return long_ago or waiting >= min(self._batch, len(self._in_hand))
 
     def _room(self) -> int:
-        """How many messages may be claimed now; small claims are not worth a commit."""
-        back = sum(len(verdict.settlements) for verdict in self._verdicts)
-        under_way = len(self._in_hand) - back
-        if under_way > self._ahead // 2:
-            return 0
-        if under_way == 0 and self._in_hand:
-            self._ahead = min(self._most_ahead, self._ahead * 2)
-        return min(self._ahead - under_way, self._batch)
+        under_way = len(self._in_hand) - len(self._verdict.settlements)
+        return self._flow.room(under_way, starving=under_way == 0 < len(self._in_hand))
 
     def _settle(self, connection: Connection) -> None:
-        now = self._clock.now()
-        for verdict in self._verdicts:
-            attempts.settle(connection, self._worker, self.name, verdict.settlements, now=now)
-            self._learn(connection, verdict)
-            for run_id, because in verdict.stop_runs.items():
-                runs.stop(connection, run_id, because=because, at=now, actor=self._worker)
-            waits = MessageState.QUEUED
-            left = [each.message_id for each in verdict.settlements if each.state is waits]
-            if left:
-                outbox.withdraw_void(connection, left, now=now)
+        verdict, now = self._verdict, self._clock.now()
+        if not verdict.settlements:
+            return
+        attempts.settle(connection, self._worker, self.name, verdict.settlements, now=now)
+        self._learn(connection, verdict)
+        for run_id, because in verdict.stop_runs.items():
+            runs.stop(connection, run_id, because=because, at=now, actor=self._worker)
+        waits = MessageState.QUEUED
+        left = [each.message_id for each in verdict.settlements if each.state is waits]
+        if left:
+            outbox.withdraw_void(connection, left, now=now)
 
     def _learn(self, connection: Connection, verdict: Verdict) -> None:
         """Write down what the outcomes say about the gateway; when all is well, nothing."""
@@ -296,14 +295,14 @@ class Lane:
 
     def _landed(self) -> bool:
         """What was settled is in hand no more."""
-        for verdict in self._verdicts:
-            for each in verdict.settlements:
-                self._in_hand.pop(each.message_id, None)
-            self._progress(verdict.settled)
-        found = bool(self._verdicts)
-        self._verdicts.clear()
+        settled, self._verdict = self._verdict, Verdict()
+        for each in settled.settlements:
+            self._in_hand.pop(each.message_id, None)
         self._back_since = None
-        return found
+        if settled.settlements:
+            self._flow.settled(self._clock.monotonic())
+        self._progress(settled.settled)
+        return bool(settled.settlements)
 
     def _launch(self, claimed: Sequence[Claimed], *, is_probe: bool) -> None:
         now, monotonic = self._clock.now(), self._clock.monotonic()
@@ -329,8 +328,9 @@ class Lane:
         self._crew.give(task)
 
     def ground(self) -> None:
-        """Nothing leaves any more; what is under way is waited for."""
+        """Nothing leaves any more; what is under way is waited for, all else is let go."""
         self._departures.closed = True
+        self._unsure = True
 
     def close(self, seconds: float) -> bool:
         """End the crew; False when a hand-over is still at work after so many seconds."""

@@ -72,7 +72,10 @@ def react(  # noqa: PLR0911 - one line of the table for each outcome
             return Reaction(
                 state=MessageState.UNKNOWN, due_at=_repeat_at(situation, chance), burns=True
             )
-        case OutcomeKind.REJECTED | OutcomeKind.DUPLICATE:
+        case OutcomeKind.DUPLICATE:
+            # It has this text already: whatever else it says, no other gateway may get it.
+            return Reaction(state=MessageState.REJECTED, due_at=now, burns=True)
+        case OutcomeKind.REJECTED:
             return _rejected(outcome, situation)
         case OutcomeKind.THROTTLED | OutcomeKind.DEFERRED:
             return _later(outcome, situation, chance)

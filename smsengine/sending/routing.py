@@ -106,6 +106,8 @@ class Route:
                         )
                     )
             seen += networks
+            if not step.networks:
+                break  # it is for all that are left; a later rule is never reached
         return tuple(found)
 
 

@@ -7,9 +7,10 @@ do it once.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
-from datetime import datetime
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
+from types import MappingProxyType
 
 from smsengine.clock import Clock
 from smsengine.gateways.base import Gateway, Outcome, OutcomeKind
@@ -29,7 +30,15 @@ ASKED = "queried"
 ASKED_AT_ONCE = 100
 
 
-def recover(store: Store, *, flights: Path, worker: str, now: datetime) -> int:
+def recover(
+    store: Store,
+    *,
+    flights: Path,
+    worker: str,
+    now: datetime,
+    ask_after: Mapping[str, timedelta] = MappingProxyType({}),
+    at: Callable[[str], None] = lambda _point: None,
+) -> int:
     """Find out what became of messages whose worker is lost.
 
     A worker on this machine that has ended proves by its journal which messages never left: they
@@ -40,10 +49,14 @@ def recover(store: Store, *, flights: Path, worker: str, now: datetime) -> int:
         flights: the folder of the flight journals.
         worker: this process; what it has held for longer than its lease is in doubt, too.
         now: the present.
+        ask_after: by gateway, how long a message may still be on its way to it.
+        at: told the named points that are passed.
 
     Returns:
         How many messages were moved.
     """
+    # Asked first: who is gone by now takes nothing any more, so all that it holds is found below.
+    gone = [name for name in journal.workers(flights) if name != worker and is_surely_gone(name)]
     with store.read() as connection:
         held = attempts.held(connection)
     by_worker = defaultdict[str, list[Held]](list)
@@ -54,9 +67,11 @@ def recover(store: Store, *, flights: Path, worker: str, now: datetime) -> int:
         never_left, doubtful = _sorted_out(lost, found, flights, now)
         with store.write() as connection:
             moved += attempts.free(connection, never_left)
-            moved += attempts.lose(connection, doubtful, now=now)
+            moved += attempts.lose(connection, doubtful, now=now, ask_after=ask_after)
             outbox.withdraw_void(connection, [each.id for each in never_left], now=now)
-    gone = [name for name in journal.workers(flights) if name != worker and is_surely_gone(name)]
+            at("recovering")
+    if moved:
+        at("recovered")
     journal.forget(flights, set(gone) - set(by_worker))
     return moved
 
@@ -69,8 +84,8 @@ def _sorted_out(
         left = journal.departed(flights, worker)
         if left is None:
             return [], list(found)
-        doubtful = [each for each in found if (each.id, each.attempt) in left]
-        return [each for each in found if each not in doubtful], doubtful
+        never_left = [each for each in found if (each.id, each.attempt) not in left]
+        return never_left, [each for each in found if (each.id, each.attempt) in left]
     return [], [each for each in found if each.lease_until < now]
 
 
@@ -80,42 +95,57 @@ def _sorted_out(
 def answers_of(gateway: Gateway, doubts: Sequence[Doubt]) -> Sequence[Outcome | None]:
     """Ask a gateway about messages in doubt; it may take its time.
 
-    Where it cannot be asked now, every message stays in doubt and is asked about later.
+    Where it cannot be asked now, every message stays in doubt and is asked about later. That it
+    does not have a message is no proof while the worker that held it may only be frozen, and could
+    still hand it over; whether it is gone is looked at before the question.
     """
     references = [messages.reference(each.dedup_key, each.revision) for each in doubts]
+    frozen = [each.worker is not None and not is_surely_gone(each.worker) for each in doubts]
     try:
-        return gateway.query(references)
+        answers = gateway.query(references)
     except Exception as error:  # noqa: BLE001 - whatever an adapter's question ends with
         return [Outcome(kind=OutcomeKind.UNKNOWN, detail=type(error).__name__)] * len(doubts)
+    return [
+        Outcome(kind=OutcomeKind.UNKNOWN, code="worker-frozen")
+        if answer is None and may
+        else answer
+        for answer, may in zip(answers, frozen, strict=True)
+    ]
 
 
 def resolve(
-    store: Store, doubts: Sequence[Doubt], answers: Sequence[Outcome | None], now: datetime
+    store: Store,
+    doubts: Sequence[Doubt],
+    answers: Sequence[Outcome | None],
+    now: datetime,
+    *,
+    at: Callable[[str], None] = lambda _point: None,
 ) -> None:
     """Move on what the gateway's answers prove, and put off the next question about the rest."""
+    # In one order: two machines that have heard the same must not wait for each other.
+    heard = sorted(zip(doubts, answers, strict=True), key=lambda pair: (pair[0].run_id, pair[0].id))
     with store.write() as connection:
-        for doubt, answer in zip(doubts, answers, strict=True):
-            state = _proved(doubt, answer)
+        for doubt, answer in heard:
+            state = _proved(answer)
             if state is None:
                 again = outbox.next_question(doubt.unknown_since, now)
                 outbox.ask_again(connection, [doubt.id], again)
                 continue
             values = {} if answer is None else {"gateway_id": answer.gateway_id}
-            moved = outbox.resolve(connection, [doubt.id], state, now=now, code=ASKED, **values)
+            moved = outbox.resolve(
+                connection, [doubt.id], state, now=now, attempt=doubt.attempt, code=ASKED, **values
+            )
             if moved and state is MessageState.QUEUED:
                 outbox.withdraw_void(connection, moved, now=now)
                 runs.reopen(connection, [doubt.run_id])
+        at("resolving")
+    at("resolved")
 
 
-def _proved(doubt: Doubt, answer: Outcome | None) -> MessageState | None:
-    """The state that a gateway's answer proves; None when it proves nothing.
-
-    That the gateway does not have a message is no proof while the worker that held it may only be
-    frozen, and could still hand it over.
-    """
+def _proved(answer: Outcome | None) -> MessageState | None:
+    """The state that a gateway's answer proves; None when it proves nothing."""
     if answer is None:
-        frozen = doubt.worker is not None and not is_surely_gone(doubt.worker)
-        return None if frozen else MessageState.QUEUED
+        return MessageState.QUEUED
     return {
         OutcomeKind.ACCEPTED: MessageState.ACCEPTED,
         OutcomeKind.DUPLICATE: MessageState.ACCEPTED,
@@ -129,7 +159,15 @@ def _proved(doubt: Doubt, answer: Outcome | None) -> MessageState | None:
 class RunTender:
     """Leads runs through their waves to their end."""
 
-    def __init__(self, *, store: Store, clock: Clock, actor: str) -> None:
+    def __init__(
+        self,
+        *,
+        store: Store,
+        clock: Clock,
+        actor: str,
+        at: Callable[[str], None] = lambda _point: None,
+    ) -> None:
+        self._at = at
         self._store = store
         self._clock = clock
         self._actor = actor
@@ -183,20 +221,22 @@ class RunTender:
             elif runs.release_upto(connection, run.id, before=run.released_upto, after=upto):
                 detail = f"up to message {min(upto, run.messages)} of {run.messages}"
                 runs.note(connection, run.id, at=now, actor=self._actor, what="wave", detail=detail)
+            self._at("wave")
 
     def _finish(self, run: Run, now: datetime) -> None:
         with self._store.write() as connection:
-            current = runs.get(connection, run.id)
+            current = runs.get(connection, run.id, locked=True)
             if current is None or current.state is not RunState.SENDING:
                 return
             if not outbox.waits(connection, run.id):
                 runs.move(connection, run.id, RunState.FINISHED, finished_at=now)
                 runs.note(connection, run.id, at=now, actor=self._actor, what="finished")
                 self._drained.pop(run.id, None)
+            self._at("finishing")
 
     def _change(self, run: Run, change: Callable[..., object]) -> None:
         """Change a run that is still as it was seen."""
         with self._store.write() as connection:
-            current = runs.get(connection, run.id)
+            current = runs.get(connection, run.id, locked=True)
             if current is not None and current.state is run.state:
                 change(connection)

@@ -287,6 +287,7 @@ class Engine:
             wake=wake,
             receive=receive,
             tell=tell,
+            at=at,
         )
 
     def _lane(

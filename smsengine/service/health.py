@@ -8,9 +8,10 @@ from contextlib import closing
 from dataclasses import dataclass
 
 from smsengine.clock import VIETNAM
-from smsengine.errors import ConfigError, SmsEngineError
+from smsengine.errors import ConfigError, GatewayError, SmsEngineError
 from smsengine.service.bootstrap import Engine
 from smsengine.service.checks import Checked, check_job
+from smsengine.store import lanes
 
 _LEAST_FREE_BYTES = 2 * 2**30
 
@@ -71,8 +72,14 @@ def _holidays(engine: Engine) -> str:
 
 def _gateway(engine: Engine, name: str) -> str:
     price = engine.price_today(name)
+    with engine.store.read() as connection:
+        refused = lanes.get(connection, name).paused_because
+    if refused:
+        raise GatewayError(
+            f"Our account is refused ({refused}); when it is mended: smsengine gateways resume {name}"
+        )
     try:
-        with closing(engine.gateway(name)):
-            return f"opens; {price} dong a segment"
+        with closing(engine.gateway(name)) as gateway:
+            return f"{gateway.check()}; {price} dong a segment"
     except OSError as error:
         raise ConfigError(f"{error.filename}: {error.strerror}.") from error

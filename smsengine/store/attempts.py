@@ -6,12 +6,14 @@ gateway, number); the attempt is written when it ends, so a message costs one ro
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from datetime import datetime
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
     Connection,
+    Dialect,
     Executable,
     RowMapping,
     bindparam,
@@ -23,11 +25,12 @@ from sqlalchemy import (
     true,
     update,
 )
+from sqlalchemy.dialects import postgresql
 
 from smsengine.lifecycle import MessageState
+from smsengine.store.bulk import Bulk, Given, bound_instant
 from smsengine.store.claims import LEASE
 from smsengine.store.messages import UNSETTLED
-from smsengine.store.positional import Positional, bound_instant
 from smsengine.store.tables import Instant, attempts, messages
 
 
@@ -53,7 +56,7 @@ class Settlement(NamedTuple):
     started_at: datetime
 
 
-_MOVED = [
+_NEW = (
     "state",
     "due_at",
     "gateway",
@@ -63,29 +66,34 @@ _MOVED = [
     "burnt",
     "unknown_since",
     "settled_at",
-    "message",
-    "holder",
-    "tried",
-]
+)
 
 
-def _settle_statement(_kind: Any) -> Executable:
+def _settle_statement(_kind: Any, given: Given) -> Executable:
     open_states: Any = literal_column(f"('{MessageState.SENDING}', '{MessageState.UNKNOWN}')")
-    given: dict[str, Any] = {name: bindparam(f"new_{name}") for name in _MOVED[:9]}
-    given["gateway_id"] = func.coalesce(given["gateway_id"], messages.c.gateway_id)
+    new = {name: given[f"new_{name}"] for name in _NEW}
+    new["gateway_id"] = func.coalesce(new["gateway_id"], messages.c.gateway_id)
     return (
         update(messages)
         .where(
-            messages.c.id == bindparam("message"),
-            messages.c.worker == bindparam("holder"),
-            messages.c.attempt == bindparam("tried"),
+            messages.c.id == given["message"],
+            messages.c.worker == given["holder"],
+            messages.c.attempt == given["tried"],
             messages.c.state.op("IN")(open_states),
         )
-        .values(**given, worker=null(), lease_until=null())
+        .values(**new, worker=null(), lease_until=null())
     )
 
 
-_SETTLE = Positional(_settle_statement, [f"new_{name}" for name in _MOVED[:9]] + _MOVED[9:])
+_SETTLE = Bulk(
+    _settle_statement,
+    {f"new_{name}": messages.c[name].type for name in _NEW}
+    | {
+        "message": messages.c.id.type,
+        "holder": messages.c.worker.type,
+        "tried": messages.c.attempt.type,
+    },
+)
 _ATTEMPT = (
     "message_id",
     "number",
@@ -99,9 +107,13 @@ _ATTEMPT = (
 )
 
 
-def _record_statement(kind: Any) -> Executable:
+def _record_statement(kind: Any, given: Given) -> Executable:
     """An attempt that was taken for lost may be heard of after all: its real end replaces that."""
-    insert = kind.insert(attempts).values({name: bindparam(name) for name in _ATTEMPT})
+    insert = kind.insert(attempts)
+    if kind is postgresql:
+        insert = insert.from_select(list(_ATTEMPT), select(*(given[name] for name in _ATTEMPT)))
+    else:
+        insert = insert.values(dict(given))
     ended = {name: insert.excluded[name] for name in ("ended_at", "outcome", "code", "detail")}
     statement: Executable = insert.on_conflict_do_update(
         index_elements=["message_id", "number"], set_=ended
@@ -109,7 +121,7 @@ def _record_statement(kind: Any) -> Executable:
     return statement
 
 
-_RECORD = Positional(_record_statement, _ATTEMPT)
+_RECORD = Bulk(_record_statement, {name: attempts.c[name].type for name in _ATTEMPT})
 
 
 def settle(
@@ -128,26 +140,21 @@ def settle(
     Returns:
         How many messages were still this worker's.
     """
-    instants: dict[datetime | None, Any] = {None: None}
-
-    def bound(value: datetime | None) -> Any:
-        if value not in instants:
-            instants[value] = bound_instant(value, connection.dialect)
-        return instants[value]
-
+    bound = _Bound(connection.dialect)
+    ended = bound[now]
     settled = _SETTLE.execute(
         connection,
         [
             (
                 str(result.state),
-                bound(result.due_at),
+                bound[result.due_at],
                 result.gateway,
                 result.gateway_id,
                 result.code,
                 result.detail,
                 result.burnt,
-                bound(result.unknown_since),
-                None if result.state in UNSETTLED else bound(now),
+                bound[result.unknown_since],
+                None if result.state in UNSETTLED else ended,
                 result.message_id,
                 worker,
                 result.attempt,
@@ -155,6 +162,32 @@ def settle(
             for result in results
         ],
     )
+    tried = [result for result in results if result.outcome]
+    _record(connection, worker, gateway, tried, bound=bound, ended=ended)
+    return settled
+
+
+class _Bound(dict[datetime | None, Any]):
+    """Instants as the driver takes them; a batch has few different ones."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        super().__init__()
+        self._dialect = dialect
+
+    def __missing__(self, instant: datetime | None) -> Any:
+        self[instant] = bound_instant(instant, self._dialect)
+        return self[instant]
+
+
+def _record(
+    connection: Connection,
+    worker: str,
+    gateway: str,
+    results: Sequence[Settlement],
+    *,
+    bound: _Bound,
+    ended: Any,
+) -> None:
     _RECORD.execute(
         connection,
         [
@@ -163,17 +196,15 @@ def settle(
                 result.attempt,
                 gateway,
                 worker,
-                bound(result.started_at),
-                bound(now),
+                bound[result.started_at],
+                ended,
                 str(result.outcome),
                 result.code,
                 result.detail,
             )
             for result in results
-            if result.outcome
         ],
     )
-    return settled
 
 
 class Held(NamedTuple):
@@ -197,10 +228,13 @@ def held(connection: Connection) -> list[Held]:
 
 def give_back(
     connection: Connection, worker: str, gateway: str, *, except_ids: Collection[int] = ()
-) -> int:
+) -> Sequence[int]:
     """Let go of what a worker holds for a gateway and has surely not handed over.
 
     No attempt is burnt; ``except_ids`` stay as they are.
+
+    Returns:
+        The ids of what was let go.
     """
     statement = (
         update(messages)
@@ -211,8 +245,9 @@ def give_back(
             messages.c.id.not_in(except_ids) if except_ids else true(),
         )
         .values(**_free())
+        .returning(messages.c.id)
     )
-    return connection.execute(statement).rowcount
+    return connection.execute(statement).scalars().all()
 
 
 def free(connection: Connection, found: Sequence[Held]) -> int:
@@ -220,17 +255,24 @@ def free(connection: Connection, found: Sequence[Held]) -> int:
     return _change(connection, found, _free())
 
 
-def lose(connection: Connection, found: Sequence[Held], *, now: datetime) -> int:
+def lose(
+    connection: Connection,
+    found: Sequence[Held],
+    *,
+    now: datetime,
+    ask_after: Mapping[str, timedelta] = MappingProxyType({}),
+) -> int:
     """Of these messages nobody knows whether they were handed over.
 
-    Worker and number stay in the row, so that the worker can still say what came of them.
+    Worker and number stay in the row, so that the worker can still say what came of them. They are
+    asked about when what was last on its way has surely arrived: so long from now, by gateway.
     """
     moved = _change(
         connection,
         found,
         {
             "state": MessageState.UNKNOWN,
-            "due_at": now,
+            "due_at": bindparam("ask_at", type_=Instant),
             "lease_until": None,
             "unknown_since": func.coalesce(
                 messages.c.unknown_since, bindparam("since", type_=Instant)
@@ -238,27 +280,27 @@ def lose(connection: Connection, found: Sequence[Held], *, now: datetime) -> int
             "code": LOST,
             "detail": messages.c.worker,
         },
-    )
-    _RECORD.execute(
-        connection,
         [
-            (
-                each.id,
-                each.attempt,
-                each.gateway,
-                each.worker,
-                bound_instant(each.lease_until - LEASE, connection.dialect),
-                bound_instant(now, connection.dialect),
-                "unknown",
-                LOST,
-                "",
-            )
+            {
+                "since": each.lease_until - LEASE,
+                "ask_at": now + ask_after.get(each.gateway, _ASK_AFTER),
+            }
             for each in found
         ],
     )
+    bound = _Bound(connection.dialect)
+    _RECORD.execute(connection, [_lost_attempt(each, bound, now) for each in found])
     return moved
 
 
+def _lost_attempt(each: Held, bound: _Bound, now: datetime) -> tuple[Any, ...]:
+    started, ended = bound[each.lease_until - LEASE], bound[now]
+    outcome = ("unknown", LOST, "")
+    return (each.id, each.attempt, each.gateway, each.worker, started, ended, *outcome)
+
+
+#: When a gateway is asked of which it is not known here how long a message may be on its way.
+_ASK_AFTER = timedelta(minutes=1)
 #: The code of a hand-over whose worker was lost.
 LOST = "worker-lost"
 
@@ -274,8 +316,13 @@ def _free() -> dict[str, Any]:
     }
 
 
-def _change(connection: Connection, found: Sequence[Held], values: dict[str, Any]) -> int:
-    """Change messages that are still held as they were seen."""
+def _change(
+    connection: Connection,
+    found: Sequence[Held],
+    values: dict[str, Any],
+    each_with: Sequence[dict[str, Any]] = (),
+) -> int:
+    """Change messages that are still held as they were seen; ``each_with`` binds further values."""
     statement = (
         update(messages)
         .where(
@@ -289,10 +336,8 @@ def _change(connection: Connection, found: Sequence[Held], values: dict[str, Any
     rows: list[dict[str, Any]] = [
         {"message": each.id, "holder": each.worker, "tried": each.attempt} for each in found
     ]
-    if "unknown_since" in values:
-        rows = [
-            row | {"since": each.lease_until - LEASE} for row, each in zip(rows, found, strict=True)
-        ]
+    if each_with:
+        rows = [row | more for row, more in zip(rows, each_with, strict=True)]
     return connection.execute(statement, rows).rowcount if rows else 0
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
@@ -161,8 +162,9 @@ def claim(
         "lane": gateway,
     }
     taken = connection.execute(_claim_statement(parts), values)
-    claimed = [Claimed(*row)._replace(pinned=parts is None) for row in taken]
-    return sorted(claimed, key=lambda message: message.place)
+    pinned = parts is None
+    claimed = [Claimed._make((*row, pinned)) for row in taken]
+    return sorted(claimed, key=attrgetter("place"))
 
 
 def claim_repeats(

@@ -32,8 +32,16 @@ def is_possible(key: int) -> bool:
 
 
 def storable(text: str) -> str:
-    """A text in which what PostgreSQL cannot keep is a replacement character."""
-    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")
+    """A text in which what PostgreSQL cannot keep is a question mark: U+0000, half a pair."""
+    return text.replace("\0", "?").encode("utf-8", "replace").decode("utf-8")
+
+
+def fitted(column: Column[Any], text: str) -> str:
+    """What strangers say, such as a gateway's name for a message, cut to what the column keeps.
+
+    Cut alike everywhere, two equal names stay equal.
+    """
+    return storable(text)[: column.type.length] if isinstance(column.type, String) else text
 
 
 def require_fit(table: Table, values: Mapping[str, Any]) -> None:

@@ -13,16 +13,16 @@ from sqlalchemy import (
     Connection,
     Executable,
     RowMapping,
-    bindparam,
     delete,
     func,
     literal_column,
     select,
 )
+from sqlalchemy.dialects import postgresql
 
 from smsengine.lifecycle import MessageState
+from smsengine.store.bulk import Bulk, Given, bound_instant
 from smsengine.store.fitting import is_possible, slices
-from smsengine.store.positional import Positional, bound_instant
 from smsengine.store.tables import messages, runs
 
 
@@ -89,17 +89,20 @@ _DRAFT = Draft._fields
 _GIVEN = ("run_id", "place", *_DRAFT, "due_at")
 
 
-def _insert_statement(kind: Any) -> Executable:
-    given: dict[str, Any] = {name: bindparam(name) for name in _GIVEN}
+def _insert_statement(kind: Any, given: Given) -> Executable:
+    queued: Any = literal_column(f"'{MessageState.QUEUED}'")
+    names = [*_GIVEN, "state"]
+    rows = select(*(given[name] for name in _GIVEN), queued)
+    insert = kind.insert(messages)
     statement: Executable = (
-        kind.insert(messages)
-        .values(given | {"state": literal_column(f"'{MessageState.QUEUED}'")})
-        .on_conflict_do_nothing(index_elements=["dedup_key", "revision"])
-    )
+        insert.from_select(names, rows)
+        if kind is postgresql
+        else insert.values({name: given[name] for name in _GIVEN} | {"state": queued})
+    ).on_conflict_do_nothing(index_elements=["dedup_key", "revision"])
     return statement
 
 
-_INSERT = Positional(_insert_statement, _GIVEN)
+_INSERT = Bulk(_insert_statement, {name: messages.c[name].type for name in _GIVEN})
 
 
 def insert_drafts(
@@ -123,7 +126,7 @@ def insert_drafts(
 def newest_known(connection: Connection, keys: Sequence[bytes]) -> Mapping[bytes, Known]:
     """What the ledger holds for each of these dedup keys; keys that it does not know are absent."""
     found: dict[bytes, Known] = {}
-    for some in slices(list(dict.fromkeys(keys))):
+    for some in slices(keys):
         found |= _newest_known(connection, some)
     return found
 

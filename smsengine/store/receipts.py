@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, bindparam, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from smsengine.lifecycle import MessageState, sources_of_message
+from smsengine.store.fitting import fitted
 from smsengine.store.tables import messages, receipts
 
 
@@ -19,8 +21,10 @@ def keep(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
     They are written in one order: two machines that hear the same must not wait for each other.
     """
     dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-    if rows:
-        ordered = sorted(rows, key=lambda row: (row["gateway_id"], row["status"], row["code"]))
+    said = ("gateway_id", "status", "code")
+    fitting = [row | {name: fitted(receipts.c[name], row[name]) for name in said} for row in rows]
+    if fitting:
+        ordered = sorted(fitting, key=itemgetter(*said))
         connection.execute(dialect.insert(receipts).on_conflict_do_nothing(), ordered)
 
 
@@ -42,7 +46,8 @@ def name_by_reference(
         .values(gateway_id=bindparam("name"))
     )
     rows = [
-        {"key": key, "edition": edition, "name": name} for (key, edition), name in names.items()
+        {"key": key, "edition": edition, "name": fitted(messages.c.gateway_id, name)}
+        for (key, edition), name in sorted(names.items())
     ]
     if rows:
         connection.execute(statement, rows)
@@ -76,20 +81,15 @@ def apply(
 def match(connection: Connection, gateway: str) -> int:
     """Tie unmatched receipts to the settled messages that they speak of; returns how many."""
     settled = [MessageState.ACCEPTED, MessageState.DELIVERED, MessageState.UNDELIVERED]
-    found = (
-        select(messages.c.id)
-        .where(
-            messages.c.gateway_id == receipts.c.gateway_id,
-            messages.c.gateway == gateway,
-            messages.c.state.in_(settled),
-        )
-        .limit(1)
-        .scalar_subquery()
+    found = select(messages.c.id).where(
+        messages.c.gateway_id == receipts.c.gateway_id,
+        messages.c.gateway == gateway,
+        messages.c.state.in_(settled),
     )
     statement = (
         update(receipts)
-        .where(receipts.c.gateway == gateway, receipts.c.message_id.is_(None))
-        .values(message_id=found)
+        .where(receipts.c.gateway == gateway, receipts.c.message_id.is_(None), found.exists())
+        .values(message_id=found.limit(1).scalar_subquery())
     )
     return connection.execute(statement).rowcount
 

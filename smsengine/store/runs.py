@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from smsengine.errors import LifecycleError
 from smsengine.lifecycle import RunKind, RunState, sources_of_run
-from smsengine.store.fitting import is_possible, require_fit
+from smsengine.store.fitting import fitted, is_possible, require_fit
 from smsengine.store.tables import events, messages, runs, skips
 from smsengine.store.turns import take_turn
 
@@ -256,9 +256,12 @@ def note(
     connection: Connection, run_id: int, *, at: datetime, actor: str, what: str, detail: str = ""
 ) -> None:
     """Write down who did what to a run."""
-    connection.execute(
-        insert(events).values(run_id=run_id, at=at, actor=actor, what=what, detail=detail)
-    )
+    values = {
+        "actor": fitted(events.c.actor, actor),
+        "what": what,
+        "detail": fitted(events.c.detail, detail),
+    }
+    connection.execute(insert(events).values(run_id=run_id, at=at, **values))
 
 
 def notes(connection: Connection, run_id: int) -> Sequence[RowMapping]:

@@ -50,6 +50,10 @@ class Instant(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
+#: What a gateway says may be longer; it is cut there, alike wherever it is compared.
+LONGEST_GATEWAY_ID = 100
+LONGEST_CODE = 60
+
 metadata = MetaData(
     naming_convention={
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -165,8 +169,8 @@ messages = Table(
     Column("unknown_since", Instant),
     Column("worker", String(120)),
     Column("lease_until", Instant),
-    Column("gateway_id", String(100)),
-    Column("code", String(60)),
+    Column("gateway_id", String(LONGEST_GATEWAY_ID)),
+    Column("code", String(LONGEST_CODE)),
     Column("detail", Text),
     Column("settled_at", Instant),
     UniqueConstraint("dedup_key", "revision"),
@@ -199,7 +203,7 @@ _partial_index(
 _partial_index(
     "ix_messages_pinned", "state = 'queued' AND gateway IS NOT NULL", "gateway", "run_id", "place"
 )
-_partial_index("ix_messages_sending", "state = 'sending'", "worker")
+_partial_index("ix_messages_sending", "state = 'sending'", "id")
 _partial_index("ix_messages_unknown", "state = 'unknown'", "gateway", "due_at")
 _partial_index("ix_messages_gateway_id", "gateway_id IS NOT NULL", "gateway_id")
 Index("ix_messages_run_subject", messages.c.run_id, messages.c.subject, messages.c.row_number)
@@ -216,20 +220,21 @@ skips = Table(
     Index("ix_skips_run_id_reason", "run_id", "reason"),
 )
 
+# The key is all there is: one row, one entry in one tree for each hand-over. No foreign key, since
+# a row is only ever written together with its message's.
 attempts = Table(
     "attempts",
     metadata,
-    Column("id", Key, primary_key=True),
-    Column("message_id", Key, ForeignKey("messages.id"), nullable=False),
-    Column("number", Integer, nullable=False),
+    Column("message_id", Key, primary_key=True, autoincrement=False),
+    Column("number", Integer, primary_key=True, autoincrement=False),
     Column("gateway", String(60), nullable=False),
     Column("worker", String(120), nullable=False),
     Column("started_at", Instant, nullable=False),
-    Column("ended_at", Instant),
-    Column("outcome", String(20)),
-    Column("code", String(60)),
+    Column("ended_at", Instant, nullable=False),
+    Column("outcome", String(20), nullable=False),
+    Column("code", String(LONGEST_CODE)),
     Column("detail", Text),
-    UniqueConstraint("message_id", "number"),
+    sqlite_with_rowid=False,
 )
 
 receipts = Table(
@@ -237,9 +242,9 @@ receipts = Table(
     metadata,
     Column("id", Key, primary_key=True),
     Column("gateway", String(60), nullable=False),
-    Column("gateway_id", String(100), nullable=False),
+    Column("gateway_id", String(LONGEST_GATEWAY_ID), nullable=False),
     Column("status", String(20), nullable=False),
-    Column("code", String(60), nullable=False),
+    Column("code", String(LONGEST_CODE), nullable=False),
     Column("received_at", Instant, nullable=False),
     Column("message_id", Key, ForeignKey("messages.id")),
     Index("ix_receipts_message_id", "message_id"),

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from sqlalchemy import text
 
 from smsengine.clock import ManualClock
 from smsengine.errors import StoreError
@@ -15,11 +17,40 @@ from smsengine.store import installation, schema
 from smsengine.store.engine import Store
 from smsengine.store.tables import metadata
 from tests.conftest import KEY
+from tests.postgres import Databases
 
-OBJECTS = (
+#: Every table and index with its definition, by kind and name.
+SQLITE_OBJECTS = (
     "SELECT type, name, sql FROM sqlite_master WHERE name NOT LIKE 'alembic%'"
     " AND name NOT LIKE 'sqlite_%'"
 )
+#: Every column, constraint, index and sequence with its definition, by kind and name.
+POSTGRES_OBJECTS = """
+WITH ours AS (
+    SELECT oid, relname, relkind FROM pg_class
+    WHERE relnamespace = 'public'::regnamespace AND relname NOT LIKE 'alembic%'
+)
+SELECT 'column', format('%s.%s', relname, attname), concat_ws(
+    ' ', format_type(atttypid, atttypmod), CASE WHEN attnotnull THEN 'NOT NULL' END,
+    'DEFAULT ' || pg_get_expr(adbin, adrelid), attcollation::regcollation,
+    NULLIF(attidentity::text, ''), NULLIF(attgenerated::text, '')
+)
+FROM ours JOIN pg_attribute ON attrelid = ours.oid AND attnum > 0 AND NOT attisdropped
+LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
+WHERE relkind = 'r'
+UNION ALL
+SELECT 'constraint', format('%s.%s', relname, conname),
+    format('%s %s', pg_get_constraintdef(c.oid), convalidated)
+FROM ours JOIN pg_constraint c ON conrelid = ours.oid
+UNION ALL
+SELECT 'index', relname, format('%s %s', pg_get_indexdef(indexrelid), indisvalid)
+FROM ours JOIN pg_index ON indexrelid = ours.oid
+UNION ALL
+SELECT 'sequence', relname, format_type(seqtypid, NULL)
+FROM ours JOIN pg_sequence ON seqrelid = ours.oid
+"""
+
+Objects = dict[tuple[str, str], object]
 
 
 def pieces(sql: str) -> tuple[str, list[str]]:
@@ -35,49 +66,76 @@ def pieces(sql: str) -> tuple[str, list[str]]:
     return head.strip(), sorted(part.strip() for part in parts)
 
 
-def objects(store: Store) -> dict[tuple[str, str], tuple[str, list[str]]]:
-    """Every table and index of a database with its definition."""
+def objects(store: Store) -> Objects:
+    """All that a database holds, with its definition."""
     with store.read() as connection:
-        rows = connection.exec_driver_sql(OBJECTS).all()
-    return {(kind, name): pieces(sql) for kind, name, sql in rows}
+        if connection.dialect.name == "sqlite":
+            rows = connection.exec_driver_sql(SQLITE_OBJECTS).all()
+            return {(kind, name): pieces(sql) for kind, name, sql in rows}
+        return {
+            (kind, name): said for kind, name, said in connection.execute(text(POSTGRES_OBJECTS))
+        }
 
 
 @pytest.fixture
-def from_tables(tmp_path: Path) -> Store:
-    """A database made from tables.py, without migrations."""
-    made = Store(f"sqlite:///{tmp_path}/tables.db")
-    with made.write() as connection:
+def new_sqlite(tmp_path: Path) -> Iterator[Store]:
+    opened = Store(f"sqlite:///{tmp_path}/new.db")
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="module")
+def spoilt_database(postgres: Databases) -> str:
+    return postgres.create_empty_database()
+
+
+@pytest.fixture
+def new_postgres(spoilt_database: str) -> Iterator[Store]:
+    opened = Store(spoilt_database)
+    with opened.write() as connection:
+        connection.exec_driver_sql("DROP SCHEMA public CASCADE")
+        connection.exec_driver_sql("CREATE SCHEMA public")
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def new(request: pytest.FixtureRequest) -> Store:
+    """A database without any table, on each of the two; a test may spoil it."""
+    opened: Store = request.getfixturevalue(f"new_{request.param}")
+    return opened
+
+
+@pytest.fixture
+def from_tables(new: Store) -> Objects:
+    """What tables.py makes, without migrations."""
+    with new.write() as connection:
         metadata.create_all(connection)
-    made.close()
-    return made
+    return objects(new)
 
 
-@pytest.mark.parametrize("kind", ["table", "index"])
-def test_the_same_objects(store: Store, from_tables: Store, kind: str) -> None:
-    """Migrations and tables.py make the same tables and indexes."""
-    names = [
-        sorted(name for what, name in objects(each) if what == kind)
-        for each in (
-            from_tables,
-            store,
-        )
-    ]
-    assert names[0] == names[1]
+@pytest.fixture
+def from_migrations(request: pytest.FixtureRequest, new: Store) -> Objects:
+    """What the migrations make on the same kind of database."""
+    kind = "sqlite" if new.engine.dialect.name == "sqlite" else "postgres"
+    return objects(request.getfixturevalue(f"{kind}_store"))
 
 
-@pytest.mark.parametrize("table", sorted(metadata.tables))
-def test_the_same_columns_and_constraints(store: Store, from_tables: Store, table: str) -> None:
-    """Each table has the same columns, types, defaults, CHECK and UNIQUE constraints."""
-    assert objects(from_tables)["table", table] == objects(store)["table", table]
+def test_migrations_make_what_the_tables_say(
+    from_tables: Objects, from_migrations: Objects
+) -> None:
+    """Both give the same tables, columns, types, defaults, constraints and indexes."""
+    assert from_tables == from_migrations
 
 
-def test_the_same_indexes(store: Store, from_tables: Store) -> None:
-    """Each index has the same columns and the same condition."""
-    found = [
-        {key: value for key, value in objects(each).items() if key[0] == "index"}
-        for each in (from_tables, store)
-    ]
-    assert found[0] == found[1]
+def test_every_object_is_compared(new: Store, from_tables: Objects) -> None:
+    """The comparison is of every table, with all its columns, constraints and indexes."""
+    kinds = {
+        "sqlite": {"table", "index"},
+        "postgresql": {"column", "constraint", "index", "sequence"},
+    }[new.engine.dialect.name]
+    tables = {name.partition(".")[0] for kind, name in from_tables if kind in ("table", "column")}
+    assert (set(metadata.tables), kinds) == (tables, {kind for kind, _name in from_tables})
 
 
 def test_alembic_finds_no_difference(store: Store) -> None:
@@ -86,20 +144,11 @@ def test_alembic_finds_no_difference(store: Store) -> None:
         assert [] == compare_metadata(MigrationContext.configure(connection), metadata)
 
 
-def test_every_table_is_compared() -> None:
-    """The comparison above is of all the tables of the design."""
-    assert {"attempts", "events", "installation", "messages", "receipts", "runs", "skips"} == set(
-        metadata.tables
-    )
-
-
-def test_upgrading_an_empty_database(tmp_path: Path) -> None:
+def test_upgrading_an_empty_database(new: Store) -> None:
     """A new ledger had no version before and has the newest one after."""
-    new = Store(f"sqlite:///{tmp_path}/new.db")
     before = schema.upgrade(new)
     with new.read() as connection:
         after = schema.version(connection)
-    new.close()
     assert (None, schema.newest_version()) == (before, after)
 
 
@@ -132,14 +181,12 @@ def test_a_current_ledger_is_taken(store: Store) -> None:
         ("SELECT 1", "is empty; run 'smsengine db upgrade'."),
     ],
 )
-def test_another_database_is_refused(tmp_path: Path, sql: str, said: str) -> None:
+def test_another_database_is_refused(new: Store, sql: str, said: str) -> None:
     """A database of another program and an empty one are told apart."""
-    strange = Store(f"sqlite:///{tmp_path}/strange.db")
-    with strange.write() as connection:
+    with new.write() as connection:
         connection.exec_driver_sql(sql)
     with pytest.raises(StoreError, match=said):
-        schema.require_current(strange)
-    strange.close()
+        schema.require_current(new)
 
 
 @pytest.mark.parametrize(
@@ -155,25 +202,24 @@ def test_another_database_is_refused(tmp_path: Path, sql: str, said: str) -> Non
         ),
     ],
 )
-def test_another_database_is_not_upgraded(tmp_path: Path, sql: list[str], said: str) -> None:
+def test_another_database_is_not_upgraded(new: Store, sql: list[str], said: str) -> None:
     """No table of ours is put among those of another program, or of a version to come."""
-    strange = Store(f"sqlite:///{tmp_path}/strange.db")
-    with strange.write() as connection:
+    with new.write() as connection:
         for statement in sql:
             connection.exec_driver_sql(statement)
-    before = objects(strange)
+    before = objects(new)
     with pytest.raises(StoreError, match=said):
-        schema.upgrade(strange)
-    assert before == objects(strange)
-    strange.close()
+        schema.upgrade(new)
+    assert before == objects(new)
 
 
-def test_a_ledger_of_another_version_is_refused(store: Store) -> None:
+def test_a_ledger_of_another_version_is_refused(new: Store) -> None:
     """A newer or older ledger is not guessed at; both versions are named."""
-    with store.write() as connection:
+    schema.upgrade(new)
+    with new.write() as connection:
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0000'")
     with pytest.raises(StoreError, match="has schema 0000, this program needs 0"):
-        schema.require_current(store)
+        schema.require_current(new)
 
 
 def test_a_new_ledger_adopts_its_key(store: Store, clock: ManualClock) -> None:
@@ -196,11 +242,13 @@ def test_another_key_is_refused(store: Store, clock: ManualClock) -> None:
         installation.adopt(connection, b"another key, as long as the first", clock.now())
 
 
-def test_the_ledger_does_not_hold_the_key(store: Store, clock: ManualClock, tmp_path: Path) -> None:
+def test_the_ledger_does_not_hold_the_key(
+    sqlite_store: Store, clock: ManualClock, tmp_path: Path
+) -> None:
     """Whoever takes the database cannot tell whom a hash speaks of."""
-    with store.write() as connection:
+    with sqlite_store.write() as connection:
         installation.adopt(connection, KEY, clock.now())
-    store.close()
+    sqlite_store.close()
     assert KEY not in (tmp_path / "ledger.db").read_bytes()
 
 
@@ -214,18 +262,34 @@ def test_a_ledger_that_cannot_be_opened_is_one_sentence(tmp_path: Path) -> None:
         pass
 
 
-def test_the_name_of_a_ledger_hides_its_password() -> None:
+@pytest.mark.parametrize(
+    ("url", "name"),
+    [
+        ("smsengine:geheim@db.example/ledger", "smsengine:***@db.example/ledger"),
+        ("smsengine@db.example/ledger?password=geheim", "smsengine@db.example/ledger"),
+    ],
+)
+def test_the_name_of_a_ledger_hides_its_password(url: str, name: str) -> None:
     """What errors call a ledger holds no secret."""
-    store = Store("postgresql+psycopg://smsengine:geheim@db.example/ledger")
-    assert "postgresql+psycopg://smsengine:***@db.example/ledger" == store.name
+    assert f"postgresql+psycopg://{name}" == Store(f"postgresql+psycopg://{url}").name
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["mysql://db.example/ledger", "postgres://db.example/ledger", "postgresql+pg8000://db/ledger"],
+)
+def test_a_ledger_on_another_database_is_refused(url: str) -> None:
+    """What the statements are not written for is said at once, with what there is."""
+    with pytest.raises(StoreError, match="must begin with sqlite:/// or postgresql://"):
+        Store(url)
 
 
 @pytest.mark.parametrize(
     ("pragma", "value"), [("journal_mode", "wal"), ("synchronous", 2), ("foreign_keys", 1)]
 )
-def test_a_ledger_is_durable(store: Store, pragma: str, value: object) -> None:
+def test_a_ledger_is_durable(sqlite_store: Store, pragma: str, value: object) -> None:
     """A claim is on disk before a byte is on the wire, and no row loses its parent."""
-    with store.read() as connection:
+    with sqlite_store.read() as connection:
         assert value == connection.exec_driver_sql(f"PRAGMA {pragma}").scalar()
 
 

@@ -138,16 +138,19 @@ CONTRADICTED = [*rows(19_999), row(30_000, "TA0002Z", paid="2", cell=phone(2))]
 def test_a_planner_that_lost_its_hold_changes_nothing(office: Office, before: list[Row]) -> None:
     """Taken for dead, it neither writes into nor seals the run of its successor."""
     successor = office.planner(identity="elsewhere:2:2:2")
+    taken: list[Planned] = []
 
     def stalling() -> Iterator[Row]:
         yield from before
         office.clock.sleep(61)
-        successor.plan(office.order(rows(3)))
+        taken.append(successor.plan(office.order(rows(3))))
         yield from [] if before else rows(10)
 
     with pytest.raises(RefusedError, match="took over"):
         office.plan(stalling())
-    release.check_seal(office.store, office.run(1), KEY)
+    (run,) = (planned.run for planned in taken)
+    assert run is not None
+    release.check_seal(office.store, run, KEY)
     assert [(1, 3, 0, 1)] == office.all(NOTHING_LEFT)
 
 
@@ -240,14 +243,14 @@ def fingerprint(path: Path) -> str:
 
 
 def test_a_dry_run_changes_no_byte_of_the_ledger(
-    office: Office, scratch: Store, tmp_path: Path
+    sqlite_office: Office, scratch: Store, tmp_path: Path
 ) -> None:
     """A plan into a scratch ledger leaves the real one as it was, and says the same."""
-    office.planned(rows(3))
-    office.store.close()
+    sqlite_office.planned(rows(3))
+    sqlite_office.store.close()
     before = fingerprint(tmp_path / "ledger.db")
-    planned = office.planner(outbox=scratch).plan(office.order(rows(5)))
-    office.store.close()
+    planned = sqlite_office.planner(outbox=scratch).plan(sqlite_office.order(rows(5)))
+    sqlite_office.store.close()
     assert planned.run is not None
     assert (RunKind.SUPPLEMENT, 2, before) == (
         planned.run.kind,

@@ -65,16 +65,16 @@ def test_what_does_not_tie_is_said(office: Office, damage: str, said: str) -> No
     assert ([said], False) == (found.breaks, found.facts()["ties"])
 
 
-def test_sums_that_do_not_tie_are_said(office: Office) -> None:
+def test_sums_that_do_not_tie_are_said(sqlite_office: Office) -> None:
     """Where the database's own check was switched off, the account still notices."""
-    office.planned(GIVEN)
-    with office.store.engine.connect() as connection:
+    sqlite_office.planned(GIVEN)
+    with sqlite_office.store.engine.connect() as connection:
         connection.exec_driver_sql("PRAGMA ignore_check_constraints = ON")
         connection.exec_driver_sql("UPDATE runs SET source_rows = 9")
         connection.commit()
     assert [
         "9 rows and 1 further recipients are not the sum of 3 messages, 2 skips and 0 told before."
-    ] == read(office).breaks
+    ] == read(sqlite_office).breaks
 
 
 @pytest.mark.parametrize(

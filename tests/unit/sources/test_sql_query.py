@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -15,6 +14,7 @@ import pytest
 from smsengine.errors import MissingExtraError, SourceError
 from smsengine.sources.base import Row
 from smsengine.sources.sql_query import SqlQuery
+from tests.postgres import Databases
 
 PERIOD = {"period": "2019-05", "month": 5, "first_day": date(2019, 5, 1)}
 UNREACHABLE = "postgresql+psycopg://bhxh:geheim@127.0.0.1:1/c12?application_name=geheim"
@@ -206,24 +206,15 @@ def test_a_missing_driver_is_named() -> None:
         SqlQuery("postgresql+pg8000://host/c12", "SELECT 1", {}).columns()
 
 
-@pytest.fixture
-def postgres() -> str:
-    """Give the URL of a PostgreSQL to read from."""
-    url = os.environ.get("SMSENGINE_TEST_POSTGRES")
-    if not url:
-        pytest.skip("SMSENGINE_TEST_POSTGRES names no PostgreSQL")
-    return url
-
-
-def test_postgresql_is_told_to_only_read(postgres: str) -> None:
+def test_postgresql_is_told_to_only_read(postgres: Databases) -> None:
     """A function that writes is stopped by the database itself."""
-    query = SqlQuery(postgres, "SELECT current_setting('transaction_read_only') AS a", {})
+    query = SqlQuery(postgres.url, "SELECT current_setting('transaction_read_only') AS a", {})
     assert list(query.rows()) == [Row(1, ("on",))]
 
 
-def test_decimals_of_postgresql_stay_decimals(postgres: str) -> None:
+def test_decimals_of_postgresql_stay_decimals(postgres: Databases) -> None:
     """No figure passes through a float."""
-    query = SqlQuery(postgres, "SELECT 0.10::numeric AS a, 9249473860::bigint AS b", {})
+    query = SqlQuery(postgres.url, "SELECT 0.10::numeric AS a, 9249473860::bigint AS b", {})
     values = next(query.rows()).values
     assert [(type(value), str(value)) for value in values] == [
         (Decimal, "0.10"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from smsengine.store.tables import Instant
+from smsengine.store.tables import Instant, Key
 
 revision = "0002"
 down_revision = "0001"
@@ -38,6 +38,7 @@ def upgrade() -> None:
     op.add_column("runs", sa.Column("valid_seconds", sa.Integer(), nullable=True))
     op.add_column("runs", sa.Column("valid_until", Instant(), nullable=True))
     _change_messages()
+    _change_attempts()
 
 
 def _change_messages() -> None:
@@ -52,8 +53,6 @@ def _change_messages() -> None:
         " WHERE state <> 'queued'"
     )
     op.execute("UPDATE messages SET unknown_since = due_at WHERE state = 'unknown'")
-    # From now on an attempt is written when it ends; what is open shows in the message's own row.
-    op.execute("DELETE FROM attempts WHERE ended_at IS NULL")
     _index(
         "ix_messages_queue", ["run_id", "place", "due_at"], "state = 'queued' AND gateway IS NULL"
     )
@@ -62,5 +61,35 @@ def _change_messages() -> None:
         ["gateway", "run_id", "place"],
         "state = 'queued' AND gateway IS NOT NULL",
     )
-    _index("ix_messages_sending", ["worker"], "state = 'sending'")
+    _index("ix_messages_sending", ["id"], "state = 'sending'")
     _index("ix_messages_unknown", ["gateway", "due_at"], "state = 'unknown'")
+
+
+def _change_attempts() -> None:
+    """One entry in one tree for each hand-over, written when it ends.
+
+    What is open shows in the message's own row from now on.
+    """
+    op.rename_table("attempts", "attempts_before")
+    if op.get_context().dialect.name == "postgresql":
+        op.execute("ALTER INDEX pk_attempts RENAME TO pk_attempts_before")
+    op.create_table(
+        "attempts",
+        sa.Column("message_id", Key, autoincrement=False, nullable=False),
+        sa.Column("number", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("gateway", sa.String(length=60), nullable=False),
+        sa.Column("worker", sa.String(length=120), nullable=False),
+        sa.Column("started_at", Instant(), nullable=False),
+        sa.Column("ended_at", Instant(), nullable=False),
+        sa.Column("outcome", sa.String(length=20), nullable=False),
+        sa.Column("code", sa.String(length=60), nullable=True),
+        sa.Column("detail", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("message_id", "number", name=op.f("pk_attempts")),
+        sqlite_with_rowid=False,
+    )
+    columns = "message_id, number, gateway, worker, started_at, ended_at, outcome, code, detail"
+    op.execute(
+        f"INSERT INTO attempts ({columns}) SELECT {columns} FROM attempts_before"  # noqa: S608
+        " WHERE ended_at IS NOT NULL AND outcome IS NOT NULL"
+    )
+    op.drop_table("attempts_before")

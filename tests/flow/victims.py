@@ -1,0 +1,242 @@
+"""Senders that die: a program that has imported everything and forks a victim on demand.
+
+A victim is a process of its own that opens an installation's gateways and serves its outbox. It may
+kill or freeze itself at a named point of the engine, be killed or frozen from outside, or serve
+until it is asked to end. It is forked from a process without threads, so that it is at work within
+milliseconds, and it is gone when that process is gone.
+
+As a process: ``python -m tests.flow.victims``; it reads one JSON object in each line of its
+standard input, ``{"start": ORDER}`` or ``{"signal": NUMBER, "pid": PID}``, and writes one for each
+thing that happens: ``{"started": PID}``, ``{"stopped": PID}``, ``{"continued": PID}``,
+``{"ended": PID, "code": CODE}``. It ends when its input does.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import json
+import os
+import selectors
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack, closing, suppress
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import psycopg  # noqa: F401 - victims find it imported
+import requests  # noqa: F401
+
+from smsengine.clock import SystemClock
+from smsengine.gateways.base import Receipt
+from smsengine.receipts.matching import store_receipts
+from smsengine.service.bootstrap import Engine
+
+#: Every named point; those of receipts are the victim's own.
+POINTS = (
+    "before-commit",
+    "committed",
+    "departing",
+    "answered",
+    "recovering",
+    "recovered",
+    "resolving",
+    "resolved",
+    "receiving",
+    "received",
+    "wave",
+    "finishing",
+    "landing",
+)
+_PR_SET_PDEATHSIG = 1
+_BROKEN = 70
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """What a victim is, as it stands in a command.
+
+    ``die`` and ``freeze`` are a named point and at which passing of it. Its clock runs ``speed``
+    times as fast as the machine's since ``base`` and is ``shift`` seconds ahead; ``jumps`` change
+    that at passings of ``answered``.
+    """
+
+    config: str
+    die: Sequence[Any] = ()
+    freeze: Sequence[Any] = ()
+    speed: float = 1.0
+    base: float = 0.0
+    shift: float = 0.0
+    jumps: Mapping[str, float] = field(default_factory=dict)
+
+    def command(self) -> dict[str, Any]:
+        """The command that starts it."""
+        return {"start": asdict(self)}
+
+
+class VictimClock(SystemClock):
+    """A clock that runs faster than the machine's, and whose wall time may jump."""
+
+    def __init__(self, order: Order) -> None:
+        self._speed = order.speed
+        self._base = order.base
+        self.shift = order.shift
+
+    def now(self) -> datetime:
+        real = time.time()
+        ahead = (real - self._base) * (self._speed - 1) if self._speed != 1 else 0.0
+        return datetime.fromtimestamp(real + ahead + self.shift, UTC)
+
+    def monotonic(self) -> float:
+        return super().monotonic() * self._speed
+
+    def sleep(self, seconds: float) -> None:
+        super().sleep(seconds / self._speed)
+
+    def wait(self, event: threading.Event, seconds: float) -> None:
+        super().wait(event, seconds / self._speed)
+
+
+class Fate:
+    """Counts the points that a victim passes, and ends or stops it where its order says so."""
+
+    def __init__(self, order: Order, clock: VictimClock) -> None:
+        self._order = order
+        self._clock = clock
+        self._passed = Counter[str]()
+        self._lock = threading.Lock()
+
+    def at(self, point: str) -> None:
+        with self._lock:
+            self._passed[point] += 1
+            passing = [point, self._passed[point]]
+        if point == "answered":
+            self._clock.shift = self._order.jumps.get(str(passing[1]), self._clock.shift)
+        if passing == list(self._order.die):
+            os.kill(os.getpid(), signal.SIGKILL)
+        if passing == list(self._order.freeze):
+            os.kill(os.getpid(), signal.SIGSTOP)
+
+
+def serve(order: Order, is_over: Callable[[], bool]) -> None:
+    """Be a sender of an installation until it is over."""
+    clock = VictimClock(order)
+    fate = Fate(order, clock)
+    engine = Engine(Path(order.config), clock=clock)
+
+    def receive(name: str, received: Sequence[Receipt]) -> None:
+        fate.at("receiving")
+        store_receipts(engine.store, name, received, clock.now())
+        fate.at("received")
+
+    with ExitStack() as opened:
+        opened.callback(lambda: engine.store.close())
+        gateways = {
+            name: opened.enter_context(closing(engine.gateway(name)))
+            for name in engine.settings.gateways
+        }
+        engine.dispatcher(gateways, receive=receive, at=fate.at).serve(is_over)
+
+
+# -- the process -----------------------------------------------------------------------------------
+
+
+def _live(order: Order) -> int:
+    """The life of a forked victim; returns its exit code."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    is_over = threading.Event()
+    signal.signal(signal.SIGTERM, lambda _number, _frame: is_over.set())
+    try:
+        serve(order, is_over.is_set)
+    except BaseException:  # noqa: BLE001 - whoever reads the error stream wants to see it
+        traceback.print_exc()
+        return _BROKEN
+    return 0
+
+
+class Zygote:
+    """Forks victims, signals them, and says what becomes of them."""
+
+    def __init__(self) -> None:
+        self._running: set[int] = set()
+        self._unread = b""
+        self._woken, self._wake = os.pipe()
+        for end in (self._woken, self._wake):
+            os.set_blocking(end, False)
+
+    def run(self) -> None:
+        """Work until standard input ends; then no victim is left."""
+        signal.set_wakeup_fd(self._wake, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
+        with selectors.DefaultSelector() as ready:
+            ready.register(0, selectors.EVENT_READ)
+            ready.register(self._woken, selectors.EVENT_READ)
+            while self._serve(ready.select()):
+                pass
+        for pid in self._running:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+
+    def _serve(self, ready: Sequence[tuple[selectors.SelectorKey, int]]) -> bool:
+        for key, _ in ready:
+            if key.fd == self._woken:
+                with suppress(BlockingIOError):
+                    os.read(self._woken, 4096)
+                self._report()
+            elif not self._read():
+                return False
+        return True
+
+    def _read(self) -> bool:
+        """Do what standard input says; False at its end."""
+        read = os.read(0, 65536)
+        *lines, self._unread = (self._unread + read).split(b"\n")
+        for line in lines:
+            command = json.loads(line)
+            if "start" in command:
+                self._start(Order(**command["start"]))
+            elif command["pid"] in self._running:
+                os.kill(command["pid"], command["signal"])
+        return bool(read)
+
+    def _start(self, order: Order) -> None:
+        pid = os.fork()
+        if not pid:
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            code = _live(order)
+            sys.stderr.flush()
+            os._exit(code)
+        self._running.add(pid)
+        _say({"started": pid})
+
+    def _report(self) -> None:
+        """Say what has become of victims since the last time."""
+        options = os.WNOHANG | os.WUNTRACED | os.WCONTINUED
+        for pid in list(self._running):
+            while (found := os.waitpid(pid, options))[0]:
+                status = found[1]
+                if os.WIFSTOPPED(status):
+                    _say({"stopped": pid})
+                elif os.WIFCONTINUED(status):
+                    _say({"continued": pid})
+                else:
+                    self._running.discard(pid)
+                    _say({"ended": pid, "code": os.waitstatus_to_exitcode(status)})
+                    break
+
+
+def _say(what: Mapping[str, Any]) -> None:
+    os.write(1, json.dumps(what).encode() + b"\n")
+
+
+if __name__ == "__main__":
+    gc.freeze()
+    Zygote().run()

@@ -1,0 +1,260 @@
+"""Dispatchers as the service wires them, on a ledger, with gateways in memory."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from smsengine.clock import ManualClock
+from smsengine.gateways.base import Gateway, Receipt
+from smsengine.hours import SendingHours
+from smsengine.identity import own_identity
+from smsengine.lifecycle import RunKind, RunState
+from smsengine.receipts.matching import store_receipts
+from smsengine.sending.crew import Inline
+from smsengine.sending.departure import Departures
+from smsengine.sending.dispatcher import Dispatcher
+from smsengine.sending.journal import FlightJournal
+from smsengine.sending.lane import Lane
+from smsengine.sending.pace import Pace, Rate
+from smsengine.sending.routing import Route, alone
+from smsengine.store import claims, lanes
+from smsengine.store.claims import Claimed
+from smsengine.store.engine import Store
+from smsengine.store.lanes import LaneRow
+from smsengine.store.runs import Run
+from tests.conftest import START, Office, execute
+from tests.doubles.telco import Telco
+
+#: A worker on another machine: whether it runs cannot be told from here.
+ELSEWHERE = "elsewhere:9:9:9"
+_AGE = (
+    "UPDATE lanes SET next_at = next_at - ?, slowed_at = slowed_at - ?, open_until ="
+    " CASE WHEN open_until > 0 THEN open_until - ? ELSE 0 END"
+)
+
+
+def gone() -> str:
+    """The name of a worker of this machine that has ended: our number, another start."""
+    host, pid, _start, namespace = own_identity().rsplit(":", 3)
+    return f"{host}:{pid}:1:{namespace}"
+
+
+def phone_of(place: int) -> str:
+    """The phone of the message at a place in a run of ``rows``."""
+    return f"+849{place + 10_000_001:08d}"
+
+
+class LedgerClock(ManualClock):
+    """A manual clock that takes the database's along.
+
+    What a lane's row says is by PostgreSQL's own clock, which nobody moves; so the row is moved the
+    other way. ``stride`` is the least that waiting for something takes, to get through a night.
+    """
+
+    stride = 0.0
+
+    def __init__(self, now: datetime, store: Store) -> None:
+        super().__init__(now)
+        self._store = store
+
+    def sleep(self, seconds: float) -> None:
+        super().sleep(seconds)
+        if self._store.engine.dialect.name != "sqlite":
+            with self._store.write(durable=False) as connection:
+                execute(connection, _AGE, *[seconds] * 3)
+
+    def wait(self, event: threading.Event, seconds: float) -> None:
+        super().wait(event, max(seconds, self.stride))
+
+    def to(self, when: datetime) -> None:
+        """Move to an instant."""
+        self.sleep((when - self.now()).total_seconds())
+
+
+@dataclass(kw_only=True)
+class Dispatch:
+    """Builds dispatchers; what they say and receive is kept."""
+
+    office: Office
+    flights: Path
+    routes: dict[str, Route] = field(default_factory=dict)
+    hours: SendingHours | None = None
+    rate: Rate | None = None
+    batch: int = 100
+    store: Store | None = None
+    at: Callable[[str], None] = lambda _point: None
+    said: list[str] = field(default_factory=list)
+    progress: list[int] = field(default_factory=list)
+
+    def build(self, gateways: dict[str, Any], worker: str = "") -> Dispatcher:
+        """A dispatcher with a lane for each of these gateways, which work one after the other."""
+        worker = worker or own_identity()
+        store, clock = self.store or self.office.store, self.office.clock
+        journal = FlightJournal(self.flights, worker)
+        return Dispatcher(
+            store=store,
+            lanes=[self._lane(*each, store, worker, journal) for each in gateways.items()],
+            routes=lambda name: self.routes.get(name) or alone(name),
+            clock=clock,
+            worker=worker,
+            journal=journal,
+            flights=self.flights,
+            wake=threading.Event(),
+            receive=self._receive,
+            tell=self.said.append,
+            at=self.at,
+        )
+
+    def _lane(
+        self, name: str, gateway: Gateway, store: Store, worker: str, journal: FlightJournal
+    ) -> Lane:
+        clock = self.office.clock
+        departures = Departures(
+            clock=clock,
+            pace=Pace(store=store, gateway=name, rate=self.rate, clock=clock),
+            journal=journal,
+            hours=self.hours,
+            at=self.at,
+        )
+        return Lane(
+            name=name,
+            gateway=gateway,
+            store=store,
+            clock=clock,
+            worker=worker,
+            batch=self.batch,
+            departures=departures,
+            crew=Inline(),
+            chance=random.Random(1),
+            progress=self.progress.append,
+            at=self.at,
+        )
+
+    def _receive(self, name: str, received: Sequence[Receipt]) -> None:
+        store_receipts(self.office.store, name, received, self.office.clock.now())
+
+    def drain(self, run: Run, **gateways: Gateway) -> None:
+        """Send one run to its end."""
+        self.build(gateways).drain(self.office.run(run.id))
+
+    def serve(self, is_over: Callable[[], bool], **gateways: Gateway) -> None:
+        """Send all runs until something has happened."""
+        self.build(gateways).serve(is_over)
+
+    def serve_for(self, seconds: float, **gateways: Gateway) -> None:
+        """Send all runs for so long."""
+        until = self.office.clock.now() + timedelta(seconds=seconds)
+        self.serve(lambda: self.office.clock.now() >= until, **gateways)
+
+    def lane(self, name: str = "trial") -> LaneRow:
+        """What the ledger knows of a gateway."""
+        with self.office.store.read() as connection:
+            return lanes.get(connection, name)
+
+    def left_behind(self, run: Run, worker: str, *, departed: Iterable[int] = ()) -> list[Claimed]:
+        """What a worker claimed before it was heard of no more.
+
+        ``departed`` are the places of the messages that its journal says it was handing over.
+        """
+        self.office.change("UPDATE runs SET state = 'sending'")
+        with self.office.store.write() as connection:
+            claimed = claims.claim(
+                connection,
+                run_id=run.id,
+                upto=run.released_upto,
+                gateway="trial",
+                worker=worker,
+                now=self.office.clock.now(),
+                limit=100,
+            )
+        places = set(departed)
+        journal = FlightJournal(self.flights, worker)
+        journal.record((each.id, each.attempt) for each in claimed if each.place in places)
+        journal.close()
+        return claimed
+
+
+@pytest.fixture
+def clock(store: Store) -> LedgerClock:
+    """A clock that stands at eight in the morning of 1 June 2019 in Vietnam."""
+    return LedgerClock(START, store)
+
+
+@pytest.fixture
+def dispatch(office: Office, tmp_path: Path) -> Dispatch:
+    """Dispatchers on an empty ledger."""
+    return Dispatch(office=office, flights=tmp_path / "flights")
+
+
+@pytest.fixture
+def telco(clock: LedgerClock) -> Telco:
+    """A gateway that accepts what it is given, and cannot be asked."""
+    return Telco(clock=clock)
+
+
+_RUN: dict[str, Any] = {
+    "id": 1,
+    "job": "c12-statement",
+    "topic": "c12-statement",
+    "owner": "central",
+    "period": "2019-06",
+    "revision": 1,
+    "kind": RunKind.REGULAR,
+    "state": RunState.SENDING,
+    "reason": "",
+    "gateway": "trial",
+    "priority": 5,
+    "planner": None,
+    "planner_until": None,
+    "released_upto": 2**31 - 1,
+    "waves": "",
+    "valid_seconds": None,
+    "valid_until": None,
+    "source_rows": 0,
+    "extra_recipients": 0,
+    "messages": 0,
+    "skips": 0,
+    "already_planned": 0,
+    "segments": 0,
+    "money": 0,
+    "cost": 0,
+    "manifest": "",
+    "manifest_hash": "h",
+    "held_because": "",
+    "created_at": START,
+    "sealed_at": START,
+    "finished_at": None,
+}
+
+
+def a_run(**changes: Any) -> Run:
+    """A run that is being sent, as the ledger gives it."""
+    return Run(**(_RUN | changes))
+
+
+def a_claim(number: int = 1, **changes: Any) -> Claimed:
+    """A message that a worker holds."""
+    values: dict[str, Any] = {
+        "id": number,
+        "run_id": 1,
+        "place": number,
+        "dedup_key": number.to_bytes(20, "big"),
+        "revision": 1,
+        "address": phone_of(number),
+        "network": "Viettel",
+        "text": f"Text {number}",
+        "segments": 1,
+        "attempt": 1,
+        "burnt": 0,
+        "due_at": START,
+        "unknown_since": None,
+    }
+    return Claimed(**(values | changes))
