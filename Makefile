@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: demo test check format bench clean
+.PHONY: demo test chaos check format bench clean
 
 $(STAMP): setup.cfg pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -16,6 +16,9 @@ demo: $(STAMP)          ## both monthly notices on sample data
 
 test: $(STAMP)          ## all tests
 	$(BIN)/python -m pytest -n 2
+
+chaos: $(STAMP)         ## senders die hundreds of times; SEED=… repeats one
+	$(BIN)/python -m pytest -n 2 -m chaos $(if $(SEED),--randomly-seed=$(SEED)) tests/flow/test_chaos.py
 
 check: $(STAMP)         ## format, lint and types
 	$(BIN)/ruff format --check .

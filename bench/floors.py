@@ -1,9 +1,9 @@
 """Floors: the least that the same work costs with nothing but a driver.
 
-``sqlite`` and ``postgres`` claim and settle in the ledger's own table with its own indexes: batches,
-durable commits, the settlement of one batch in the transaction of the next claim, statements by
-hand through the bare driver; no attempt record, no pace, no journal, no gateway. ``http`` is bare
-``requests`` with a session for each thread.
+``sqlite`` and ``postgres`` claim and settle in the ledger's own table with its own indexes: in
+batches, with durable commits, the settlement of one batch in the transaction of the next claim,
+statements by hand through the bare driver; no attempt record, no pace, no journal, no gateway.
+``http`` is bare ``requests`` with a session for each thread.
 """
 
 from __future__ import annotations

@@ -290,11 +290,12 @@ def pace(folder: Path, urls: Iterable[tuple[str, str, int]], rate: int, seconds:
     """How exactly the contract's rate is kept, as the double sees it."""
     for name, database, processes in urls:
         where = folder / name
+        where.mkdir()
         with Double(where / "double", latency_ms=20) as double:
             config = write_config(
                 where, database, double, connections=16, rate=f"{rate} messages/s"
             )
-            run = apart(_fill_config, str(config), rate * (seconds + 20))
+            run = apart(_fill_config, str(config), rate * (seconds + 30))
             tasks = [
                 subprocess.Popen(
                     [sys.executable, "-m", "bench.sending", "--serve", str(config), str(run.id)]
@@ -330,9 +331,9 @@ def _judge_pace(name: str, double: Double, rate: int, seconds: int) -> None:
 def memory(folder: Path, count: int) -> None:
     """A million queued messages: memory while sending, and how soon the first one leaves."""
     url = f"sqlite:///{folder}/million.db"
-    run = apart(fill, url, count)
+    apart(fill, url, count)
     started = time.time()
-    first, peak = apart(_start, url, run, str(folder))
+    first, peak = apart(_start, url, str(folder))
     judge(f"{count:,} queued: MB resident", peak / 1024, most=200)
     judge(
         f"{count:,} queued: seconds from process start to the first message",
@@ -341,7 +342,7 @@ def memory(folder: Path, count: int) -> None:
     )
 
 
-def _start(url: str, run: Run, folder: str) -> tuple[float, int]:
+def _start(url: str, folder: str) -> tuple[float, int]:
     first: list[float] = []
 
     class Timed(_Counting):
@@ -394,7 +395,7 @@ def _run_parts(given: argparse.Namespace, folder: Path, server: Server) -> None:
         ]
         history(urls, folder, given.count // 2, given.history)
     if "http" in given.parts:
-        http(folder, 10_000, given.threads, 50)
+        http(folder, 15_000, given.threads, 50)
     if "pace" in given.parts:
         urls = [
             ("SQLite-one", f"sqlite:///{folder}/pace.db", 1),

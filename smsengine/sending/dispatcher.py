@@ -40,7 +40,7 @@ _RECOVER_SECONDS = 5.0
 #: How often receipts are fetched from a gateway that does not send them by itself.
 _FETCH_SECONDS = 5.0
 _ROUND_SECONDS = 0.05
-_GATHER_SECONDS = 0.005
+_GATHER_SECONDS = 0.02
 #: How long what is under way is waited for when the process is asked to stop.
 _LANDING_SECONDS = 45.0
 #: A run has ended for whoever waits for it when no question about it is due so soon.

@@ -143,7 +143,7 @@ class Lane:
             return self.row.paused_because
         if breaker.permit(self.row, now) is not Permit.ALL:
             return "does not answer"
-        resting = self._departures.is_resting(self.row.next_at, now)
+        resting = self._departures.is_resting(self.row.free_at(now), now)
         return "asked for a rest" if resting else ""
 
     # -- a round -------------------------------------------------------------------------------

@@ -21,8 +21,8 @@ LATE_SECONDS = 0.005
 #: How much of a gateway's time a process takes at once, and how many messages at least.
 _STRETCH_SECONDS = 0.1
 _LEAST_IN_STRETCH = 4
-#: What is kept back of the contract, so that late slots never add up to more than it.
-_KEPT = 0.998
+#: What is kept back of the contract: a second that begins with a late slot is longer by as much.
+_KEPT = 1 / (1 + LATE_SECONDS)
 #: A gateway that complained is back at its contract after so long.
 _RECOVERY_SECONDS = 120.0
 _SLOWEST = 0.05
@@ -102,7 +102,8 @@ class Pace:
         )
         with self._lock:
             late = self._clock.monotonic() - LATE_SECONDS > self._next
-            if late or self._next + units * self._each > self._end + 1e-9:
+            # Half a unit more is no unit: sums of floats are not exact.
+            if late or self._next + (units - 0.5) * self._each > self._end:
                 self._take(units)
             at = self._next
             self._next += units * self._each
@@ -122,7 +123,8 @@ class Pace:
                 now=self._clock.now().timestamp(),
                 unused=(self._shared_end - left, self._shared_end),
             )
-        self._next = self._clock.monotonic() + taken.wait_seconds
+        # Never before what was dealt out already, should the database's clock have been set.
+        self._next = max(self._next, self._clock.monotonic() + taken.wait_seconds)
         self._end = self._next + seconds
         self._shared_end = taken.end
         self._speed = recovered(taken.speed, taken.slowed_at, taken.now)

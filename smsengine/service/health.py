@@ -76,7 +76,8 @@ def _gateway(engine: Engine, name: str) -> str:
         refused = lanes.get(connection, name).paused_because
     if refused:
         raise GatewayError(
-            f"Our account is refused ({refused}); when it is mended: smsengine gateways resume {name}"
+            f"Our account is refused ({refused}); when it is mended, run"
+            f" 'smsengine gateways resume {name}'."
         )
     try:
         with closing(engine.gateway(name)) as gateway:

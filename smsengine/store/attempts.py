@@ -289,8 +289,19 @@ def lose(
         ],
     )
     bound = _Bound(connection.dialect)
-    _RECORD.execute(connection, [_lost_attempt(each, bound, now) for each in found])
+    lost = _lost(connection, found)
+    _RECORD.execute(connection, [_lost_attempt(each, bound, now) for each in lost])
     return moved
+
+
+def _lost(connection: Connection, found: Sequence[Held]) -> list[Held]:
+    """Those that were given up; a worker that settled in the meantime was quicker."""
+    statement = select(messages.c.id, messages.c.attempt, messages.c.worker).where(
+        messages.c.id.in_([each.id for each in found]),
+        messages.c.state == literal_column(f"'{MessageState.UNKNOWN}'"),
+    )
+    lost = {tuple(row) for row in connection.execute(statement)}
+    return [each for each in found if (each.id, each.attempt, each.worker) in lost]
 
 
 def _lost_attempt(each: Held, bound: _Bound, now: datetime) -> tuple[Any, ...]:

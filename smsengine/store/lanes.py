@@ -27,8 +27,11 @@ from sqlalchemy.dialects import postgresql, sqlite
 from smsengine.lifecycle import BreakerState
 from smsengine.store.tables import lanes
 
-#: A reservation further ahead than this was made by a clock that was wrong.
+#: A reservation further ahead than this, and than so many stretches, was made by a clock that was
+#: wrong; a rest that the gateway asked for may be as long as a day.
 _FARTHEST_SECONDS = 60.0
+_MOST_STRETCHES = 20
+_LONGEST_REST_SECONDS = 86_400.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,6 +47,12 @@ class LaneRow:
     trips: int = 0
     open_until: float = 0.0
     paused_because: str = ""
+
+    def free_at(self, now: float) -> float:
+        """From when on the gateway's time is free, unless a clock that was wrong has said so."""
+        is_near = self.next_at <= now + _FARTHEST_SECONDS
+        is_rest = self.slowed_at <= now and self.next_at <= self.slowed_at + _LONGEST_REST_SECONDS
+        return self.next_at if is_near or is_rest else now
 
 
 def _lane(row: RowMapping) -> LaneRow:
@@ -112,7 +121,9 @@ def reserve(
     present = _now(connection, now)
     start, end = bindparam("unused_start", type_=Float), bindparam("unused_end", type_=Float)
     free = case((lanes.c.next_at == end, start), else_=lanes.c.next_at)
-    begins = case(((free < present) | (free > present + _FARTHEST_SECONDS), present), else_=free)
+    is_near = free <= present + (_FARTHEST_SECONDS + _MOST_STRETCHES * seconds)
+    is_rest = (lanes.c.slowed_at <= present) & (free <= lanes.c.slowed_at + _LONGEST_REST_SECONDS)
+    begins = case(((free >= present) & (is_near | is_rest), free), else_=present)
     statement = (
         update(lanes)
         .where(lanes.c.gateway == bindparam("lane"))

@@ -78,9 +78,19 @@ class Chaos:
             if self.world.is_done():
                 self.release(self.chance.randint(50, 150))
             living.remove(one := self.chance.choice(living))
+            if len(self.world.doubles) > 1 and self.chance.random() < 0.2:
+                self._outage(one[0])
             self._end(*one)
         for victim, _ in living:
             victim.end() if self.chance.random() < 0.5 else self.world.kill(victim)
+
+    def _outage(self, meanwhile: Victim) -> None:
+        """Be without a vendor for a while."""
+        away = self.chance.choice(list(self.world.doubles.values()))
+        away.stop()
+        self.world.cuts += self.processes
+        meanwhile.wait(self.chance.uniform(0.0, _LONGEST_LIFE))
+        away.start()
 
     def _new(self) -> tuple[Victim, str]:
         if self.chance.random() < 0.25:
@@ -108,15 +118,14 @@ class Chaos:
             return
         self.died_at[point] += 1
 
-
-def figures(chaos: Chaos) -> dict[str, Any]:
-    """What a world went through, in figures."""
-    states = chaos.world.states()
-    return {
-        "kills": chaos.world.kills,
-        "messages": states.total(),
-        "unknown": states[MessageState.UNKNOWN],
-        "most_unknown": chaos.world.most_unknown(),
-        "died_at": dict(sorted(chaos.died_at.items())),
-        "states": {str(state): count for state, count in sorted(states.items())},
-    }
+    def figures(self) -> dict[str, int]:
+        """What the world went through; where its senders died comes after ``died at``."""
+        states = self.world.states()
+        return {
+            "kills": self.world.kills,
+            "outages": self.world.cuts // self.processes,
+            "messages": states.total(),
+            "deliveries": self.world.deliveries().total(),
+            "unknown": states[MessageState.UNKNOWN],
+            "unknown at most": self.world.most_unknown(),
+        } | {f"died at {point}": count for point, count in sorted(self.died_at.items())}

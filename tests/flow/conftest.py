@@ -9,16 +9,19 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import closing
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from smsengine.service import samples
 from smsengine.service.bootstrap import Engine
 from smsengine.store.engine import Store
+from tests.flow.worlds import Sheet, Victims, World
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = """\
@@ -36,6 +39,9 @@ gateways:
     latency_ms: {latency}
     prices: [{{from: 2019-01-01, per_segment: 850}}]
 """
+
+
+OF_A_WORLD = ("connections", "speed", "seed")
 
 
 @dataclass
@@ -141,3 +147,54 @@ def office(make_office: Callable[..., Office]) -> Office:
     made = make_office()
     made.write_employers(60)
     return made
+
+
+@pytest.fixture(scope="session")
+def victims(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Victims]:
+    """The process that forks senders."""
+    started = Victims(tmp_path_factory.mktemp("victims"))
+    yield started
+    started.close()
+
+
+@pytest.fixture
+def make_world(
+    request: pytest.FixtureRequest, victims: Victims, migrated: Path, tmp_path: Path
+) -> Iterator[Callable[..., World]]:
+    """Makes worlds on a database of their own; keywords that a world lacks are its vendors'."""
+    with ExitStack() as opened:
+
+        def make(database: str, sheets: Mapping[str, Sheet], **options: Any) -> World:
+            folder = tmp_path / f"world{len(list(tmp_path.iterdir()))}"
+            folder.mkdir()
+            if database == "sqlite":
+                shutil.copy(migrated, folder / "ledger.db")
+                url = f"sqlite:///{folder / 'ledger.db'}"
+            else:
+                url = request.getfixturevalue("postgres").create_database()
+            own = {name: options.pop(name) for name in OF_A_WORLD if name in options}
+            world = World(
+                folder=folder,
+                database=url,
+                sheets=sheets,
+                victims=victims,
+                settings=options,
+                **own,
+            )
+            return opened.enter_context(world)
+
+        yield make
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Say in figures what was gone through, and how to go through it again."""
+    figures, seeds = Counter[str](), set[object]()
+    for report in [*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")]:
+        told = dict(report.user_properties)
+        figures.update(told.get("chaos", {}))
+        seeds |= {told["seed"]} if "seed" in told else set()
+    if figures:
+        terminalreporter.section("chaos")
+        for name, count in figures.items():
+            terminalreporter.line(f"{count:8}  {name}")
+        terminalreporter.line(f"again with: make chaos SEED={', '.join(map(str, seeds))}")

@@ -137,7 +137,7 @@ def serve(order: Order, is_over: Callable[[], bool]) -> None:
         fate.at("received")
 
     with ExitStack() as opened:
-        opened.callback(lambda: engine.store.close())
+        opened.enter_context(closing(engine.store))
         gateways = {
             name: opened.enter_context(closing(engine.gateway(name)))
             for name in engine.settings.gateways

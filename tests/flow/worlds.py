@@ -15,7 +15,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -297,6 +297,8 @@ class World:
     seed: int = 0
     doubles: dict[str, Double] = field(default_factory=dict)
     kills: int = 0
+    #: senders that were cut off from a vendor in the middle of their work
+    cuts: int = 0
 
     def __post_init__(self) -> None:
         self._base = time.time()
@@ -432,17 +434,16 @@ class World:
             left = connection.execute(
                 sql_select(messages.c.run_id, messages.c.state)
                 .join(tables.runs)
-                .where(
-                    tables.runs.c.state == RunState.FINISHED, messages.c.state.in_(_UNDER_WAY)
-                )
+                .where(tables.runs.c.state == RunState.FINISHED, messages.c.state.in_(_UNDER_WAY))
             ).all()
         return [f"run {run_id} has ended, and a message is {state}" for run_id, state in left]
 
     def most_unknown(self) -> int:
-        """How many messages may be in doubt at most: in flight at a kill, or answered in doubt."""
+        """How many messages may be in doubt at most: in flight when cut off, or badly answered."""
         doubts = sum(
             arrival["done"] in DOUBTFUL
             for double in self.doubles.values()
             for arrival in double.arrivals()
         )
-        return self.kills * self.connections * len(self.doubles) + doubts
+        in_flight = self.connections * (self.kills * len(self.doubles) + self.cuts)
+        return in_flight + doubts

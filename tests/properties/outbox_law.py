@@ -1,4 +1,4 @@
-"""What must hold in every moment: the ledger's own moves, watched by a trigger, against the truth."""
+"""What must hold at any time: every move of the ledger, watched by a trigger, and the truth."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from smsengine.store.attempts import LOST
 from smsengine.store.claims import LEASE
 from smsengine.store.engine import Store
 from smsengine.store.messages import reference
-from smsengine.store.tables import Instant, attempts, messages, metadata, runs
+from smsengine.store.tables import Instant, attempts, lanes, messages, metadata, runs
 from tests.properties.outbox_model import Telco, Truth
 from tests.properties.outbox_workers import Worker
 
@@ -86,6 +86,13 @@ def empty(store: Store) -> None:
             connection.exec_driver_sql(
                 "SELECT setval(oid, 1, false) FROM pg_class WHERE relkind = 'S'"
             )
+
+
+def pass_time(connection: Connection, seconds: float) -> None:
+    """Let time pass for lanes, too: on PostgreSQL they go by the server's own clock."""
+    if connection.dialect.name == "postgresql":
+        moved = {name: lanes.c[name] - seconds for name in ("next_at", "slowed_at", "open_until")}
+        connection.execute(lanes.update().values(moved))
 
 
 @dataclass(kw_only=True)
@@ -198,6 +205,10 @@ class Law:
             name = self._names[end["message_id"]]
             assert end["number"] <= self.rows[name]["attempt"]
             assert end["outcome"] != "accepted" or name in self.truth.taken
+
+    def name_of(self, message_id: int) -> str:
+        """The reference of a message."""
+        return self._names[message_id]
 
     def may_leave(self, worker: Worker, gateway: str, name: str) -> None:
         """Whatever is cleared is held by that worker, and is still meant to be sent."""

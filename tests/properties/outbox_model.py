@@ -106,7 +106,7 @@ class Telco:
     together: bool
     refused: set[str] = field(default_factory=set)
     #: references whose bytes are under way, although nobody waits for the answer any more
-    flying: list[str] = field(default_factory=list)
+    flying: dict[str, datetime] = field(default_factory=dict)
 
     @property
     def window(self) -> timedelta:
@@ -131,10 +131,19 @@ class Telco:
             self.refused.add(reference)
         return Outcome(kind=K.REJECTED, scope=_REFUSED[fate], code=fate)
 
-    def arrive(self) -> None:
-        """Everything that is under way arrives."""
-        while self.flying:
-            self.take(self.flying.pop(0))
+    def delay(self, reference: str) -> None:
+        """The bytes of a message are under way for as long as the capability sheet allows."""
+        if self.sheet.can_query and not self.sheet.query_after_seconds:
+            self.take(reference)
+        else:
+            self.flying.setdefault(reference, self.clock.now())
+
+    def arrive(self, flown: timedelta = timedelta(0)) -> None:
+        """Whatever has been under way for so long arrives."""
+        now = self.clock.now()
+        for reference in [each for each, left in self.flying.items() if now - left >= flown]:
+            del self.flying[reference]
+            self.take(reference)
 
     def answer(self, reference: str) -> Outcome | None:
         """The truth about a reference, as far as the telco knows it."""
@@ -152,7 +161,7 @@ class Line(Gateway):
     def __init__(self, telco: Telco, on_clear: Callable[[str], None]) -> None:
         self.telco = telco
         self.fates: deque[Fate] = deque()
-        self.deaf = False
+        self.is_deaf = False
         self._on_clear = on_clear
         # Of the batch at hand: what was cleared, and what came of it.
         self._cleared: set[str] = set()
@@ -201,7 +210,7 @@ class Line(Gateway):
         self._done[name] = self._meet(name, fate)
         return self._done[name]
 
-    def _meet(self, name: str, fate: Fate) -> Outcome:  # noqa: PLR0911 - one line for each fate
+    def _meet(self, name: str, fate: Fate) -> Outcome:
         telco, now = self.telco, self.telco.clock.now()
         match fate:
             case Fate.FREEZE:
@@ -209,7 +218,7 @@ class Line(Gateway):
             case Fate.DIE_BEFORE:
                 raise DiedError
             case Fate.LATE | Fate.DIE_LATE:
-                telco.flying.append(name)
+                telco.delay(name)
                 if fate is Fate.DIE_LATE:
                     raise DiedError
                 return Outcome(kind=K.UNKNOWN, code=fate)
@@ -243,7 +252,7 @@ class Line(Gateway):
         return answer
 
     def query(self, references: Sequence[str]) -> Sequence[Outcome | None]:
-        if self.deaf:
+        if self.is_deaf:
             raise ConnectionError
         return [self.telco.answer(each) for each in references]
 
