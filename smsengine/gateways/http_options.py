@@ -100,6 +100,12 @@ class Query(Model):
     code: Path = Field(description="path of the code in a result")
     success: Codes = Field(description="codes that mean accepted")
     never: Codes = Field(description="codes that mean: surely never taken")
+    after_seconds: int = Field(
+        default=60,
+        ge=0,
+        le=3600,
+        description="how long after a hand-over it may still be taken; only then it is asked about",
+    )
     id: Path | None = Field(default=None, description="path of the vendor's name of the message")
     codes: Mapping[str, Meaning] = Field(default_factory=dict, description="code: what it means")
 

@@ -54,6 +54,7 @@ class TableVendor(Vendor):
             max_batch=options.per_request,
             concurrency=options.connections,
             can_query=options.query is not None,
+            query_after_seconds=options.query.after_seconds if options.query else 0,
             has_receipts=options.receipts is not None,
             has_balance=options.balance is not None,
             idempotency_seconds=options.idempotency_hours * _SECONDS_PER_HOUR,

@@ -44,8 +44,7 @@ def resolve_by_hand(
         )
         by_run = outbox.run_counts(connection, moved)
         if not sent:
-            outbox.withdraw_void(connection, moved, now=now)
-            runs.reopen(connection, list(by_run))
+            outbox.take_back(connection, moved, now=now)
         for run_id, count in by_run.items():
             detail = f"{count} as {'sent' if sent else 'not sent'}: {reason}"
             runs.note(connection, run_id, at=now, actor=actor, what="resolved", detail=detail)

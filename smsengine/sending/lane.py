@@ -172,7 +172,7 @@ class Lane:
                     given_back = attempts.give_back(
                         connection, self._worker, self.name, except_ids=self._in_hand
                     )
-                    outbox.withdraw_void(connection, given_back, now=self._clock.now())
+                    outbox.take_back(connection, given_back, now=self._clock.now())
                 self._settle(connection)
                 claimed, is_probe = self._claim(connection, room) if room else ([], False)
                 self._at("before-commit")
@@ -220,7 +220,7 @@ class Lane:
         waits = MessageState.QUEUED
         left = [each.message_id for each in verdict.settlements if each.state is waits]
         if left:
-            outbox.withdraw_void(connection, left, now=now)
+            outbox.take_back(connection, left, now=now)
 
     def _learn(self, connection: Connection, verdict: Verdict) -> None:
         """Write down what the outcomes say about the gateway; when all is well, nothing."""

@@ -68,7 +68,7 @@ def recover(
         with store.write() as connection:
             moved += attempts.free(connection, never_left)
             moved += attempts.lose(connection, doubtful, now=now, ask_after=ask_after)
-            outbox.withdraw_void(connection, [each.id for each in never_left], now=now)
+            outbox.take_back(connection, [each.id for each in never_left], now=now)
             at("recovering")
     if moved:
         at("recovered")
@@ -136,8 +136,7 @@ def resolve(
                 connection, [doubt.id], state, now=now, attempt=doubt.attempt, code=ASKED, **values
             )
             if moved and state is MessageState.QUEUED:
-                outbox.withdraw_void(connection, moved, now=now)
-                runs.reopen(connection, [doubt.run_id])
+                outbox.take_back(connection, moved, now=now)
         at("resolving")
     at("resolved")
 

@@ -221,14 +221,15 @@ def resolve(
     return list(connection.execute(statement).scalars())
 
 
-def withdraw_void(connection: Connection, message_ids: Sequence[int], *, now: datetime) -> int:
-    """Withdraw those of these waiting messages that must not be sent any more.
+def take_back(connection: Connection, message_ids: Sequence[int], *, now: datetime) -> None:
+    """Look after those of these messages that have just come back into the queue.
 
-    Their run was cancelled, or a newer edition of them was made on purpose. Locks their runs: who
+    Some must not be sent any more and are withdrawn: their run was cancelled, or a newer edition of
+    them was made on purpose. For the others a run that had ended goes on. Locks their runs: who
     ends or cancels one at the same moment would not see what has only just come back.
     """
     if not message_ids:
-        return 0
+        return
     theirs = select(messages.c.run_id).where(messages.c.id.in_(message_ids))
     connection.execute(
         select(runs.c.id)
@@ -243,16 +244,18 @@ def withdraw_void(connection: Connection, message_ids: Sequence[int], *, now: da
         newer.c.state != MessageState.CANCELLED,
     )
     cancelled = select(runs.c.id).where(runs.c.state == RunState.CANCELLED)
-    statement = (
+    waits = and_(messages.c.id.in_(message_ids), _is(MessageState.QUEUED))
+    connection.execute(
         update(messages)
-        .where(
-            messages.c.id.in_(message_ids),
-            _is(MessageState.QUEUED),
-            or_(messages.c.run_id.in_(cancelled), replaced),
-        )
+        .where(waits, or_(messages.c.run_id.in_(cancelled), replaced))
         .values(state=MessageState.CANCELLED, settled_at=now)
     )
-    return connection.execute(statement).rowcount
+    left = select(messages.c.run_id).where(waits)
+    connection.execute(
+        update(runs)
+        .where(runs.c.id.in_(left), runs.c.state == RunState.FINISHED)
+        .values(state=RunState.SENDING, finished_at=None)
+    )
 
 
 def _end_queued(connection: Connection, run_id: int, after: MessageState, *, now: datetime) -> int:

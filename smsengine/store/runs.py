@@ -156,16 +156,6 @@ def states(connection: Connection, run_ids: Collection[int]) -> dict[int, RunSta
     return {row.id: RunState(row.state) for row in connection.execute(statement)}
 
 
-def reopen(connection: Connection, run_ids: Collection[int]) -> None:
-    """Runs that had ended have something to send again."""
-    statement = (
-        update(runs)
-        .where(runs.c.id.in_(run_ids), runs.c.state == RunState.FINISHED)
-        .values(state=RunState.SENDING, finished_at=None)
-    )
-    connection.execute(statement)
-
-
 def stop(connection: Connection, run_id: int, *, because: str, at: datetime, actor: str) -> bool:
     """Pause a run that is under way, and write down why; False when it is in no such state."""
     statement = (

@@ -41,7 +41,7 @@ gateways:
 """
 
 
-OF_A_WORLD = ("connections", "speed", "seed")
+OF_A_WORLD = ("connections", "speed", "seed", "flights")
 
 
 @dataclass
@@ -161,17 +161,23 @@ def victims(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Victims]:
 def make_world(
     request: pytest.FixtureRequest, victims: Victims, migrated: Path, tmp_path: Path
 ) -> Iterator[Callable[..., World]]:
-    """Makes worlds on a database of their own; keywords that a world lacks are its vendors'."""
+    """Makes worlds on a database of their own: in a file, or of a server by its fixture's name.
+
+    Keywords that a world lacks are settings of its vendors.
+    """
     with ExitStack() as opened:
 
-        def make(database: str, sheets: Mapping[str, Sheet], **options: Any) -> World:
+        def make(
+            database: str, sheets: Mapping[str, Sheet], *, disk: Path | None = None, **options: Any
+        ) -> World:
             folder = tmp_path / f"world{len(list(tmp_path.iterdir()))}"
             folder.mkdir()
             if database == "sqlite":
-                shutil.copy(migrated, folder / "ledger.db")
-                url = f"sqlite:///{folder / 'ledger.db'}"
+                ledger = (disk or folder) / "ledger.db"
+                shutil.copy(migrated, ledger)
+                url = f"sqlite:///{ledger}"
             else:
-                url = request.getfixturevalue("postgres").create_database()
+                url = request.getfixturevalue(database).create_database()
             own = {name: options.pop(name) for name in OF_A_WORLD if name in options}
             world = World(
                 folder=folder,

@@ -219,7 +219,7 @@ class Sheet:
             "prices": [{"from": "2019-01-01", "per_segment": 850}],
         }
         if self.query:
-            found["query"] = {"url": f"{double.url}/status", **_QUERY}
+            found["query"] = {"url": f"{double.url}/status", "after_seconds": 2, **_QUERY}
         if self.receipts:
             found["receipts"] = {"url": f"{double.url}/receipts?after={{cursor}}", **_RECEIPTS}
         if self.dedup:
@@ -295,6 +295,7 @@ class World:
     speed: float = 1.0
     settings: Mapping[str, Any] = field(default_factory=dict)
     seed: int = 0
+    flights: str = "flights"
     doubles: dict[str, Double] = field(default_factory=dict)
     kills: int = 0
     #: senders that were cut off from a vendor in the middle of their work
@@ -322,6 +323,7 @@ class World:
             "data": ".",
             "jobs": ".",
             "templates": ".",
+            "flights": self.flights,
             "gateways": {
                 name: sheet.options(self.doubles[name], self.connections)
                 for name, sheet in self.sheets.items()
@@ -374,12 +376,15 @@ class World:
 
     def finish(self, seconds: float = PATIENCE, **changes: Any) -> None:
         """Send all that is left, undisturbed."""
-        last = self.start(**changes)
+        self.see_through(self.start(**changes), seconds)
+
+    def see_through(self, victim: Victim, seconds: float = PATIENCE) -> None:
+        """Let a sender go on until nothing is left to do, and end as it should."""
         try:
-            until(lambda: last.wait(0.05) is not None or self.is_done(), "the end", seconds)
+            until(lambda: victim.wait(0.05) is not None or self.is_done(), "the end", seconds)
         except AssertionError as error:
             raise AssertionError(f"{error}; {dict(self.states())}") from None
-        assert 0 == last.end()
+        assert 0 == victim.end()
 
     # -- what became of it ---------------------------------------------------------------------
 
@@ -408,6 +413,9 @@ class World:
     def deliveries(self) -> Counter[str]:
         """How often each reference was really delivered, over all vendors."""
         return Counter(line["ref"] for each in self.doubles.values() for line in each.ledger())
+
+    def delivered_more_than(self, count: int) -> bool:
+        return self.deliveries().total() > count
 
     def breaks(self) -> list[str]:
         """One sentence for each promise that was not kept."""

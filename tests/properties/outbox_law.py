@@ -189,7 +189,8 @@ class Law:
             assert name not in self.truth.taken, f"{name} is {state}, and was taken"
             assert name not in under_way, f"{name} is {state}, and is under way"
         if state is S.QUEUED:
-            assert row["run_state"] != RunState.CANCELLED, f"{name} waits in a cancelled run"
+            over = {RunState.CANCELLED, RunState.FINISHED}
+            assert row["run_state"] not in over, f"{name} waits in a run that has ended"
             newer = reference(row["dedup_key"], row["revision"] + 1)
             replaced = newer in self.rows and self.rows[newer]["state"] != S.CANCELLED
             assert not replaced, f"{name} waits, and a newer edition was made"

@@ -476,7 +476,7 @@ class World(RuleBasedStateMachine):
             if self._is_at_rest():
                 break
             self._leap(1500)
-        assert self._is_at_rest(), Counter(row["state"] for row in self.law.rows.values())
+        assert self._is_at_rest(), self._left_over()
         self._check_end()
 
     def _let_all_go(self) -> None:
@@ -491,8 +491,9 @@ class World(RuleBasedStateMachine):
                 worker.look()
                 worker.round(gateway)
                 while worker.hands[gateway].tasks:
-                    worker.hand_over(gateway, [])
-                worker.round(gateway)
+                    while worker.hands[gateway].tasks:
+                        worker.hand_over(gateway, [])
+                    worker.round(gateway)
         self._tend(self.store)
 
     def _is_at_rest(self) -> bool:
@@ -500,6 +501,13 @@ class World(RuleBasedStateMachine):
         return {run.state for run in self._runs()} <= over and {
             MessageState(row["state"]) for row in self.law.rows.values()
         } <= AT_REST
+
+    def _left_over(self) -> str:
+        rows = [row for row in self.law.rows.values() if row["state"] not in AT_REST]
+        told = ("id", "run_id", "place", "state", "gateway", "due_at", "worker", "run_state")
+        return "\n".join(str({name: row[name] for name in told}) for row in rows) + "\n".join(
+            f"{run.label}: {run.state} upto {run.released_upto}" for run in self._runs()
+        )
 
     def _check_end(self) -> None:
         """The telcos' book is the ledger's, and what telcos said of a message is known."""
@@ -515,7 +523,7 @@ class World(RuleBasedStateMachine):
         for name, statuses in self.reported.items():
             row = self.law.rows[name]
             if self.naming != "id" or row["gateway_id"] == self.truth.taken[name].name:
-                assert _last_word(statuses) == row["state"]
+                assert _last_word(statuses) == row["state"], f"{name}: {statuses} {dict(row)}"
 
 
 def _last_word(statuses: set[ReceiptStatus]) -> MessageState:

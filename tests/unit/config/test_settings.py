@@ -139,6 +139,16 @@ def test_a_gateway_may_be_called_like_a_kind(loaded: Callable[[str], Settings], 
     assert refused(loaded, content).startswith(f"4: gateways.{name}.batch: is 'x'; ")
 
 
+def test_a_network_s_name_fits_into_the_ledger(loaded: Callable[[str], Settings]) -> None:
+    """A name that no message could carry is refused before anything is planned."""
+    longest = loaded(f"phones: {{extra_prefixes: {{'053': {'n' * 20}}}}}\n{GATEWAY}")
+    said = refused(loaded, f"phones: {{extra_prefixes: {{'053': {'n' * 21}}}}}\n{GATEWAY}")
+    assert ("n" * 20, True) == (
+        longest.phones.extra_prefixes["053"],
+        said.startswith("1: phones.extra_prefixes.053: "),
+    )
+
+
 def test_several_errors_come_at_once(loaded: Callable[[str], Settings]) -> None:
     """Everything that is wrong is said in one go, each with its line."""
     said = refused(loaded, "database: here\n" + GATEWAY.replace("850", "x") + "nope: 1\n")

@@ -168,6 +168,7 @@ def test_the_sheet_follows_from_the_options(folder: Path) -> None:
             max_batch=100,
             concurrency=16,
             can_query=True,
+            query_after_seconds=60,
             has_receipts=True,
             has_balance=True,
             idempotency_seconds=86_400,

@@ -84,6 +84,7 @@ class Dispatch:
     """Builds dispatchers; what they say and receive is kept."""
 
     office: Office
+    clock: LedgerClock
     flights: Path
     routes: dict[str, Route] = field(default_factory=dict)
     hours: SendingHours | None = None
@@ -97,13 +98,13 @@ class Dispatch:
     def build(self, gateways: dict[str, Any], worker: str = "") -> Dispatcher:
         """A dispatcher with a lane for each of these gateways, which work one after the other."""
         worker = worker or own_identity()
-        store, clock = self.store or self.office.store, self.office.clock
+        store = self.store or self.office.store
         journal = FlightJournal(self.flights, worker)
         return Dispatcher(
             store=store,
             lanes=[self._lane(*each, store, worker, journal) for each in gateways.items()],
             routes=lambda name: self.routes.get(name) or alone(name),
-            clock=clock,
+            clock=self.clock,
             worker=worker,
             journal=journal,
             flights=self.flights,
@@ -116,10 +117,9 @@ class Dispatch:
     def _lane(
         self, name: str, gateway: Gateway, store: Store, worker: str, journal: FlightJournal
     ) -> Lane:
-        clock = self.office.clock
         departures = Departures(
-            clock=clock,
-            pace=Pace(store=store, gateway=name, rate=self.rate, clock=clock),
+            clock=self.clock,
+            pace=Pace(store=store, gateway=name, rate=self.rate, clock=self.clock),
             journal=journal,
             hours=self.hours,
             at=self.at,
@@ -128,7 +128,7 @@ class Dispatch:
             name=name,
             gateway=gateway,
             store=store,
-            clock=clock,
+            clock=self.clock,
             worker=worker,
             batch=self.batch,
             departures=departures,
@@ -139,7 +139,7 @@ class Dispatch:
         )
 
     def _receive(self, name: str, received: Sequence[Receipt]) -> None:
-        store_receipts(self.office.store, name, received, self.office.clock.now())
+        store_receipts(self.office.store, name, received, self.clock.now())
 
     def drain(self, run: Run, **gateways: Gateway) -> None:
         """Send one run to its end."""
@@ -151,8 +151,8 @@ class Dispatch:
 
     def serve_for(self, seconds: float, **gateways: Gateway) -> None:
         """Send all runs for so long."""
-        until = self.office.clock.now() + timedelta(seconds=seconds)
-        self.serve(lambda: self.office.clock.now() >= until, **gateways)
+        until = self.clock.now() + timedelta(seconds=seconds)
+        self.serve(lambda: self.clock.now() >= until, **gateways)
 
     def lane(self, name: str = "trial") -> LaneRow:
         """What the ledger knows of a gateway."""
@@ -172,7 +172,7 @@ class Dispatch:
                 upto=run.released_upto,
                 gateway="trial",
                 worker=worker,
-                now=self.office.clock.now(),
+                now=self.clock.now(),
                 limit=100,
             )
         places = set(departed)
@@ -189,9 +189,9 @@ def clock(store: Store) -> LedgerClock:
 
 
 @pytest.fixture
-def dispatch(office: Office, tmp_path: Path) -> Dispatch:
+def dispatch(office: Office, clock: LedgerClock, tmp_path: Path) -> Dispatch:
     """Dispatchers on an empty ledger."""
-    return Dispatch(office=office, flights=tmp_path / "flights")
+    return Dispatch(office=office, clock=clock, flights=tmp_path / "flights")
 
 
 @pytest.fixture
