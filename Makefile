@@ -18,7 +18,7 @@ test: $(STAMP)          ## all tests
 	$(BIN)/python -m pytest -n 2
 
 chaos: $(STAMP)         ## senders die hundreds of times; SEED=… repeats one
-	$(BIN)/python -m pytest -n 2 -m chaos $(if $(SEED),--randomly-seed=$(SEED)) tests/flow/test_chaos.py
+	$(BIN)/python -m pytest -n 2 -m chaos $(if $(SEED),--randomly-seed=$(SEED)) tests/flow
 
 check: $(STAMP)         ## format, lint and types
 	$(BIN)/ruff format --check .

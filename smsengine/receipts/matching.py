@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from smsengine.gateways.base import Receipt, ReceiptStatus
@@ -30,13 +30,13 @@ def store_receipts(store: Store, gateway: str, received: Sequence[Receipt], now:
         How many messages moved.
     """
     with store.write() as connection:
-        stored.name_by_reference(connection, gateway, _named(received))
+        known = stored.name_by_reference(connection, gateway, _named(received))
         stored.keep(
             connection,
             [
                 {
                     "gateway": gateway,
-                    "gateway_id": _name(receipt),
+                    "gateway_id": _name(receipt, known),
                     "status": receipt.status,
                     "code": receipt.code[:LONGEST_CODE],
                     "received_at": now,
@@ -60,10 +60,16 @@ def _named(received: Sequence[Receipt]) -> dict[tuple[bytes, int], str]:
     for receipt in received:
         key = key_of(receipt.reference) if receipt.reference else None
         if key is not None:
-            named[key] = _name(receipt)
+            named[key] = _name(receipt, {})
     return named
 
 
-def _name(receipt: Receipt) -> str:
-    """What the gateway calls the message, as the ledger keeps it."""
+def _name(receipt: Receipt, known: Mapping[tuple[bytes, int], str]) -> str:
+    """What the gateway calls the message, as the ledger keeps it.
+
+    A gateway that named it in its answer may speak of it by our reference alone.
+    """
+    key = key_of(receipt.reference) if receipt.reference and not receipt.gateway_id else None
+    if key is not None and key in known:
+        return known[key]
     return (receipt.gateway_id or receipt.reference)[:LONGEST_GATEWAY_ID]

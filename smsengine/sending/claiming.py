@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from sqlalchemy import Connection
@@ -33,9 +33,11 @@ class Work:
     routes: Mapping[str, Route] = field(default_factory=dict)
     trust: Mapping[str, float] = field(default_factory=dict)
 
-    def run(self, run_id: int) -> Run | None:
-        """A run by its number; None when it is not being sent."""
-        return next((run for run in self.runs if run.id == run_id), None)
+    def without(self, stopped: frozenset[int]) -> Work:
+        """The same, but for some runs."""
+        if not stopped:
+            return self
+        return replace(self, runs=[run for run in self.runs if run.id not in stopped])
 
 
 class Claimer:

@@ -133,11 +133,12 @@ class Dispatcher:
         def look() -> bool:
             with self._store.read() as connection:
                 run = runs.get(connection, run_id)
-                if run is None or run.state in (RunState.PAUSED, RunState.CANCELLED):
+                if run is None:
                     return True
-                if run.state is not RunState.FINISHED:
+                if run.state in (RunState.RELEASED, RunState.SENDING):
                     return self._all_refused(run)
-                return not self._open_doubts(connection, run_id) - self._asked
+                finished = run.state is RunState.FINISHED
+                return not finished or not self._open_doubts(connection, run_id) - self._asked
 
         return self._patiently(look)
 

@@ -27,11 +27,13 @@ from smsengine.sending.departure import Departures, Parcel
 from smsengine.sending.flow import Flow
 from smsengine.sending.judging import Judge, Verdict
 from smsengine.sending.pace import slowed
+from smsengine.sending.routing import Route
 from smsengine.store import attempts, lanes, outbox, runs
 from smsengine.store.claims import Claimed
 from smsengine.store.engine import Store
 from smsengine.store.lanes import LaneRow
 from smsengine.store.outbox import OpenDoubts, Repeats
+from smsengine.store.runs import Run
 from smsengine.waves import StopRules, Waves
 
 #: What has come back is settled at least so often.
@@ -75,6 +77,8 @@ class Lane:
         self._flow = Flow(batch=batch, crew=sheet.concurrency)
         self._batch = batch
         self._work = Work()
+        # Every run that was sent here: outcomes may come when it has been stopped or has ended.
+        self._runs: dict[int, tuple[Run, Route]] = {}
         self._come_back: deque[Parcel] = deque()
         self._verdict = Verdict()
         self._lock = threading.Lock()
@@ -108,12 +112,12 @@ class Lane:
         return timedelta(seconds=self.gateway.capabilities.query_after_seconds)
 
     def repeats(self) -> Repeats | None:
-        """Which messages in doubt may be handed over again."""
-        return self._claimer.repeats()
+        """Which messages in doubt may be handed over again; None while nothing may."""
+        return None if self.row.paused_because else self._claimer.repeats()
 
     def doubts(self, due_by: datetime) -> OpenDoubts | None:
         """Which doubts this lane will settle by then; None where it cannot."""
-        sheet, repeats = self.gateway.capabilities, self._claimer.repeats()
+        sheet, repeats = self.gateway.capabilities, self.repeats()
         can_query = sheet.can_query
         if not can_query and repeats is None:
             return None
@@ -161,7 +165,7 @@ class Lane:
         Raises:
             StoreAwayError: nothing is lost; the next round does it.
         """
-        self._work = work
+        self._take_note(work)
         self._collect()
         room = self._room() if claim and self._may_claim() else 0
         if not room and not self._is_time_to_settle():
@@ -185,6 +189,11 @@ class Lane:
         settled = self._landed()
         self._launch(claimed, is_probe=is_probe)
         return bool(claimed) or settled
+
+    def _take_note(self, work: Work) -> None:
+        if work is not self._work:
+            self._work = work
+            self._runs |= {run.id: (run, work.routes[run.gateway]) for run in work.runs}
 
     def _collect(self) -> None:
         """Judge what has come back."""
@@ -217,6 +226,8 @@ class Lane:
         self._learn(connection, verdict)
         for run_id, because in verdict.stop_runs.items():
             runs.stop(connection, run_id, because=because, at=now, actor=self._worker)
+        if verdict.stop_runs:
+            self.stop_runs(self._departures.stopped_runs | verdict.stop_runs.keys())
         waits = MessageState.QUEUED
         left = [each.message_id for each in verdict.settlements if each.state is waits]
         if left:
@@ -260,12 +271,13 @@ class Lane:
             return False
         if self._departures.grounded and self.row.breaker is BreakerState.CLOSED:
             return False
-        return self._claimer.may_find(self._work)
+        return self._claimer.may_find(self._work.without(self._departures.stopped_runs))
 
     def _claim(self, connection: Connection, room: int) -> tuple[list[Claimed], bool]:
         """Claim messages of the runs whose turn it is; also says whether they are a probe."""
+        work = self._work.without(self._departures.stopped_runs)
         if self.row.breaker is BreakerState.CLOSED:
-            return self._claimer.take(connection, self._work, room, self._work.trust), False
+            return self._claimer.take(connection, work, room, work.trust), False
         now = lanes.present(connection, self._clock.now().timestamp())
         row = lanes.get(connection, self.name)
         if self._in_hand or breaker.permit(row, now) is not Permit.PROBE:
@@ -273,23 +285,19 @@ class Lane:
         until = now + breaker.PROBE_SECONDS
         if not lanes.begin_probe(connection, self.name, now=now, until=until):
             return [], False
-        trust = {**self._work.trust, self.name: 1.0}
-        claimed = self._claimer.take(connection, self._work, 1, trust)
+        claimed = self._claimer.take(connection, work, 1, {**work.trust, self.name: 1.0})
         if not claimed:
             self._write_breaker(connection, row)  # nothing to try it with
         return claimed, True
 
     def _next_route(self, message: Claimed) -> str | None:
         """Where a message goes when this gateway may not send under our name."""
-        run = self._work.run(message.run_id)
-        if run is None:
-            return None
-        route = self._work.routes[run.gateway]
-        return route.after(self.name, message.network, message.place)
+        known = self._runs.get(message.run_id)
+        return known and known[1].after(self.name, message.network, message.place)
 
     def _stop_rules(self, run_id: int) -> StopRules:
-        run = self._work.run(run_id)
-        return Waves.from_json(run.waves if run is not None else "").stop
+        known = self._runs.get(run_id)
+        return Waves.from_json(known[0].waves if known else "").stop
 
     # -- under way -----------------------------------------------------------------------------
 

@@ -103,6 +103,8 @@ def answers_of(gateway: Gateway, doubts: Sequence[Doubt]) -> Sequence[Outcome | 
     frozen = [each.worker is not None and not is_surely_gone(each.worker) for each in doubts]
     try:
         answers = gateway.query(references)
+        if len(answers) != len(doubts):
+            raise ValueError("not one answer for each reference")
     except Exception as error:  # noqa: BLE001 - whatever an adapter's question ends with
         return [Outcome(kind=OutcomeKind.UNKNOWN, detail=type(error).__name__)] * len(doubts)
     return [
@@ -131,7 +133,8 @@ def resolve(
                 again = outbox.next_question(doubt.unknown_since, now)
                 outbox.ask_again(connection, [doubt.id], again)
                 continue
-            values = {} if answer is None else {"gateway_id": answer.gateway_id}
+            named = answer is not None and answer.gateway_id
+            values = {"gateway_id": named} if named else {}
             moved = outbox.resolve(
                 connection, [doubt.id], state, now=now, attempt=doubt.attempt, code=ASKED, **values
             )

@@ -197,8 +197,8 @@ def resolve(
     Raises:
         LifecycleError: nothing unknown may become that.
     """
-    if not may_move_message(MessageState.UNKNOWN, after):
-        raise LifecycleError(f"An unknown message cannot become {after}.")
+    if after is MessageState.SENDING or not may_move_message(MessageState.UNKNOWN, after):
+        raise LifecycleError(f"An unknown message cannot become {after} by proof.")
     if after is MessageState.QUEUED:
         values |= {"gateway": None, "due_at": now}
     statement = (

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, RowMapping, bindparam, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from smsengine.lifecycle import MessageState, sources_of_message
-from smsengine.store.fitting import fitted
+from smsengine.store.fitting import fitted, slices
 from smsengine.store.tables import messages, receipts
 
 
@@ -30,10 +30,17 @@ def keep(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
 
 def name_by_reference(
     connection: Connection, gateway: str, names: Mapping[tuple[bytes, int], str]
-) -> None:
-    """Tell unknown messages the gateway's name for them, which came with our reference.
+) -> dict[tuple[bytes, int], str]:
+    """Tell messages that have no name of the gateway's yet what came with our reference.
 
-    ``names`` has it for each dedup key and revision.
+    Args:
+        connection: a transaction.
+        gateway: whose messages.
+        names: for each dedup key and revision what the gateway calls it; our reference where it
+            gave no name.
+
+    Returns:
+        What each of them is called in the ledger now.
     """
     statement = (
         update(messages)
@@ -51,12 +58,23 @@ def name_by_reference(
     ]
     if rows:
         connection.execute(statement, rows)
+    found: dict[tuple[bytes, int], str] = {}
+    for some in slices(sorted({key for key, _ in names})):
+        known = select(messages.c.dedup_key, messages.c.revision, messages.c.gateway_id).where(
+            messages.c.dedup_key.in_(some),
+            messages.c.gateway == gateway,
+            messages.c.gateway_id.is_not(None),
+        )
+        found |= {(key, edition): name for key, edition, name in connection.execute(known)}
+    return found
 
 
 def apply(
     connection: Connection, gateway: str, *, status: str, state: MessageState, now: datetime
 ) -> int:
     """Move the messages of unmatched receipts with this status, where the law allows it.
+
+    One that is being sent waits for its answer: what a later receipt says must find it settled.
 
     Returns:
         How many moved.
@@ -66,12 +84,13 @@ def apply(
         receipts.c.message_id.is_(None),
         receipts.c.status == status,
     )
+    sources = set(sources_of_message(state)) - {MessageState.SENDING}
     statement = (
         update(messages)
         .where(
             messages.c.gateway_id.in_(spoken_of),
             messages.c.gateway == gateway,
-            messages.c.state.in_(sources_of_message(state)),
+            messages.c.state.in_(sorted(sources)),
         )
         .values(state=state, settled_at=now, unknown_since=None, worker=None)
     )

@@ -15,6 +15,7 @@ from smsengine.gateways.base import (
     Outcome,
     OutcomeKind,
     Receipt,
+    ReceiptStatus,
     Scope,
 )
 
@@ -51,15 +52,20 @@ class Telco(Gateway):
     usual: Outcome = ACCEPTED
     #: what is said of a message that is asked about; without it what the book says
     tells: Callable[[str], Outcome | None] | None = None
+    #: how long it takes to answer
+    latency: float = 0.0
     #: called when a batch has left, before it is answered
     at_work: Callable[[], object] = lambda: None
-    reports: list[Receipt] = field(default_factory=list)
+    #: what a receipt says of each message that was taken, and how long after; without it none come
+    status: ReceiptStatus | None = None
+    reports_after: float = 0.0
     taken: list[str] = field(default_factory=list)
     offered: list[str] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
     batches: list[int] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
     _since: dict[str, float] = field(default_factory=dict)
+    _reported: set[str] = field(default_factory=set)
 
     def send(self, batch: Sequence[Outbound], clear: Clearance) -> Sequence[Outcome]:
         if not clear(batch):
@@ -67,6 +73,8 @@ class Telco(Gateway):
         self.batches.append(len(batch))
         outcomes = [self._answer(message) for message in batch]
         self.at_work()
+        if self.latency:
+            self.clock.sleep(self.latency)
         return outcomes
 
     def _answer(self, message: Outbound) -> Outcome:
@@ -97,8 +105,13 @@ class Telco(Gateway):
         return Outcome(kind=K.ACCEPTED, gateway_id=f"T-{name}") if name in self.taken else None
 
     def receipts(self) -> Sequence[Receipt]:
-        found, self.reports = self.reports, []
-        return found
+        if self.status is None:
+            return ()
+        until = self.clock.monotonic() - self.reports_after
+        due = [name for name, at in self._since.items() if at <= until]
+        new = [name for name in due if name not in self._reported]
+        self._reported.update(new)
+        return [Receipt(gateway_id=f"T-{name}", status=self.status) for name in new]
 
     def close(self) -> None:
         """Nothing is open."""

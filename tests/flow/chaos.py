@@ -12,8 +12,10 @@ from typing import Any
 
 from smsengine.lifecycle import MessageState
 from smsengine.period import Period
+from tests.flow.sheets import Sheet
 from tests.flow.victims import POINTS
-from tests.flow.worlds import Sheet, Victim, World
+from tests.flow.worlds import World
+from tests.flow.zygote import Victim
 
 #: What goes wrong at the vendors; in sum about every seventh answer is no answer.
 FAULTS: Mapping[str, Any] = {

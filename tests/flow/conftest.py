@@ -21,7 +21,9 @@ import pytest
 from smsengine.service import samples
 from smsengine.service.bootstrap import Engine
 from smsengine.store.engine import Store
-from tests.flow.worlds import Sheet, Victims, World
+from tests.flow.sheets import Sheet
+from tests.flow.worlds import World
+from tests.flow.zygote import Victims
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = """\

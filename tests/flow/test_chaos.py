@@ -36,7 +36,7 @@ IN_ORDER = (
     "landing",
     "finishing",
 )
-KILLS = 9
+KILLS = 12
 
 
 def died_at(world: World, point: str) -> str:

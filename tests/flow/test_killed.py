@@ -11,7 +11,7 @@ from collections.abc import Callable
 from tests.flow.conftest import Office
 
 SEND = ("send", "c12-statement", "--period", "2019-06")
-EMPLOYERS = 24_000
+EMPLOYERS = 6_000
 
 
 def counted(office: Office, sql: str) -> int:
@@ -60,15 +60,15 @@ def finish_and_compare(office: Office, expected: list[tuple[object, ...]]) -> No
 def test_killed_at_named_points(make_office: Callable[..., Office]) -> None:
     """Killed while planning, when sealed, when claimed, while sending and late: the same ledger."""
     expected = undisturbed(make_office)
-    office = make_office("killed", batch=1_000, latency=20)
+    office = make_office("killed", batch=200, latency=50)
     office.write_employers(EMPLOYERS)
     points: list[Callable[[], bool]] = [
         lambda: counted(office, "SELECT count(*) FROM messages") > 0,
         lambda: counted(office, "SELECT count(*) FROM runs WHERE state <> 'planning'") > 0,
         lambda: counted(office, "SELECT count(*) FROM messages WHERE state = 'sending'") > 0,
-        lambda: settled_more_than(office, 2_000),
+        lambda: settled_more_than(office, 500),
         lambda: settled_more_than(office, EMPLOYERS // 2),
-        lambda: settled_more_than(office, EMPLOYERS - 4_000),
+        lambda: settled_more_than(office, EMPLOYERS - 1_500),
     ]
     killed = [kill_when(office, point) for point in points]
     assert [True] * len(points) == killed
@@ -78,13 +78,13 @@ def test_killed_at_named_points(make_office: Callable[..., Office]) -> None:
 def test_killed_at_random_times(make_office: Callable[..., Office]) -> None:
     """Killed after random times, again and again: the same ledger."""
     expected = undisturbed(make_office)
-    office = make_office("killed", batch=1_000, latency=20)
+    office = make_office("killed", batch=200, latency=50)
     office.write_employers(EMPLOYERS)
     chance = random.Random(20190601)
-    for _ in range(8):
+    for _ in range(6):
         process = office.start(*SEND)
         try:
-            process.wait(timeout=chance.uniform(0.3, 4.0))
+            process.wait(timeout=chance.uniform(0.3, 3.0))
         except subprocess.TimeoutExpired:
             process.send_signal(signal.SIGKILL)
         process.communicate(timeout=30)

@@ -30,7 +30,7 @@ from smsengine.store.outbox import Doubt
 from smsengine.store.runs import Run
 from tests.conftest import Office, execute, rows
 from tests.doubles.telco import SIMPLE, Telco
-from tests.flow.worlds import until
+from tests.flow.zygote import until
 
 OURS, THEIRS = "elsewhere:1:1:1", "elsewhere:2:2:2"
 

@@ -56,7 +56,8 @@ POINTS = (
     "landing",
 )
 _PR_SET_PDEATHSIG = 1
-_BROKEN = 70
+#: The exit code of a victim that broke; its traceback is on the error stream.
+BROKEN = 70
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,7 +158,7 @@ def _live(order: Order) -> int:
         serve(order, is_over.is_set)
     except BaseException:  # noqa: BLE001 - whoever reads the error stream wants to see it
         traceback.print_exc()
-        return _BROKEN
+        return BROKEN
     return 0
 
 

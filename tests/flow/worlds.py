@@ -7,21 +7,16 @@ compares these books with the ledger: what it returns is a broken promise.
 from __future__ import annotations
 
 import json
-import os
-import select
 import signal
-import subprocess
-import sys
-import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
-from sqlalchemy import select as sql_select
+from sqlalchemy import select
 
 from smsengine.clock import ManualClock
 from smsengine.lifecycle import MessageState, RunState
@@ -35,12 +30,10 @@ from smsengine.store.tables import messages
 from tests.conftest import KEY, START, rows
 from tests.conftest import Office as Planning
 from tests.doubles.http_gateway import Double
+from tests.flow.sheets import FOR_EVER, Sheet
 from tests.flow.victims import Order
+from tests.flow.zygote import PATIENCE, Victim, Victims, until
 
-ROOT = Path(__file__).resolve().parents[2]
-PATIENCE = 60.0
-#: Seconds that a vendor has for an answer; a stalled one costs a connection that long.
-READ_SECONDS = 1.5
 #: Faults of a double after which a sender cannot know whether the message was taken.
 DOUBTFUL = frozenset(
     {
@@ -57,227 +50,6 @@ DOUBTFUL = frozenset(
 )
 _TOLD = (MessageState.ACCEPTED, MessageState.DELIVERED, MessageState.UNDELIVERED)
 _UNDER_WAY = (MessageState.QUEUED, MessageState.SENDING)
-
-
-def until(
-    condition: Callable[[], Any], what: str = "what was waited for", seconds: float = PATIENCE
-) -> Any:
-    """What a condition gives as soon as it gives something; fails when that takes too long."""
-    deadline = time.monotonic() + seconds
-    pause = threading.Event()
-    while not (found := condition()):
-        assert time.monotonic() < deadline, f"in {seconds:g} s it did not happen: {what}"
-        pause.wait(0.01)
-    return found
-
-
-# -- victims ---------------------------------------------------------------------------------------
-
-
-@dataclass(eq=False)
-class Victim:
-    """A sender that was started; ``code`` is how it ended, minus the signal that killed it."""
-
-    pid: int
-    victims: Victims
-    code: int | None = None
-    is_stopped: bool = False
-
-    def wait(self, seconds: float = PATIENCE) -> int | None:
-        """How it ended; None when it is still alive after so many seconds."""
-        self.victims.listen(lambda: self.code is not None, seconds)
-        assert self.code != 70, self.victims.said()
-        return self.code
-
-    def kill(self) -> None:
-        """Kill it, if it is still there, and see it die."""
-        self._signal(signal.SIGKILL)
-        self.wait()
-
-    def end(self) -> int | None:
-        """Ask it to end, and wait for it."""
-        self._signal(signal.SIGTERM)
-        return self.wait()
-
-    def freeze(self) -> None:
-        """Stop it until it is thawed."""
-        self._signal(signal.SIGSTOP)
-        self.is_frozen()
-
-    def is_frozen(self, seconds: float = PATIENCE) -> bool:
-        """Wait until it is frozen; False when it is not, or has ended."""
-        self.victims.listen(lambda: self.is_stopped or self.code is not None, seconds)
-        return self.is_stopped
-
-    def thaw(self) -> None:
-        """Let it go on."""
-        self._signal(signal.SIGCONT)
-
-    def _signal(self, number: int) -> None:
-        self.victims.tell({"signal": number, "pid": self.pid})
-
-
-class Victims:
-    """The process that forks victims."""
-
-    def __init__(self, folder: Path) -> None:
-        self._errors = folder / "errors"
-        self._known: dict[int, Victim] = {}
-        self._newest: Victim | None = None
-        self._unread = b""
-        with self._errors.open("wb") as errors:
-            self._process = subprocess.Popen(
-                [sys.executable, "-W", "error", "-m", "tests.flow.victims"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                cwd=ROOT,
-            )
-
-    def start(self, order: Order) -> Victim:
-        """Fork a victim."""
-        self._newest = None
-        self.tell(order.command())
-        assert self.listen(lambda: self._newest is not None, PATIENCE), self.said()
-        assert self._newest is not None
-        return self._newest
-
-    def tell(self, command: Mapping[str, Any]) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps(command).encode() + b"\n")
-        self._process.stdin.flush()
-
-    def listen(self, is_there: Callable[[], bool], seconds: float) -> bool:
-        """Take in what happens until a condition holds; False when it does not in time."""
-        deadline = time.monotonic() + seconds
-        assert self._process.stdout is not None
-        output = self._process.stdout.fileno()
-        while not is_there():
-            left = deadline - time.monotonic()
-            if left <= 0 or not select.select([output], [], [], left)[0]:
-                return is_there()
-            read = os.read(output, 65536)
-            assert read, self.said()
-            *lines, self._unread = (self._unread + read).split(b"\n")
-            for line in lines:
-                self._take_in(json.loads(line))
-        return True
-
-    def _take_in(self, event: Mapping[str, int]) -> None:
-        if "started" in event:
-            self._newest = Victim(event["started"], self)
-            self._known[self._newest.pid] = self._newest
-        elif "ended" in event:
-            self._known.pop(event["ended"]).code = event["code"]
-        else:
-            (what, pid), *_ = event.items()
-            self._known[pid].is_stopped = what == "stopped"
-
-    def said(self) -> str:
-        """What victims wrote before they broke."""
-        return self._errors.read_text(errors="replace")
-
-    def clear(self) -> None:
-        """Let no victim live."""
-        for victim in list(self._known.values()):
-            victim.kill()
-
-    def close(self) -> None:
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.close()
-        self._process.wait(PATIENCE)
-        self._process.stdout.close()
-        assert "" == self.said()
-
-
-# -- vendors ---------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, kw_only=True)
-class Sheet:
-    """What a vendor can; it keeps to it."""
-
-    query: bool = False
-    dedup: bool = False
-    receipts: bool = False
-
-    def options(self, double: Double, connections: int) -> dict[str, Any]:
-        """Its part of the configuration."""
-        found: dict[str, Any] = {
-            "kind": "http",
-            "url": f"{double.url}/send",
-            "auth": "bearer",
-            "key": "file:vendor.key",
-            "address": "84",
-            "fields": {"to": "{to}", "text": "{text}", "ref": "{reference}"},
-            "answer": _ANSWER,
-            "balance": {"url": f"{double.url}/balance", "amount": "amount"},
-            "connections": connections,
-            "read_timeout_seconds": READ_SECONDS,
-            "batch": 2 * connections,
-            "prices": [{"from": "2019-01-01", "per_segment": 850}],
-        }
-        if self.query:
-            found["query"] = {"url": f"{double.url}/status", "after_seconds": 2, **_QUERY}
-        if self.receipts:
-            found["receipts"] = {"url": f"{double.url}/receipts?after={{cursor}}", **_RECEIPTS}
-        if self.dedup:
-            found["idempotency_hours"] = 24
-        return found
-
-    @property
-    def settles(self) -> bool:
-        """Whether every doubt about it ends by itself."""
-        return self.query or self.dedup
-
-
-_ANSWER = {
-    "code": "status",
-    "success": ["0"],
-    "id": "id",
-    "reference": "ref",
-    "detail": "message",
-    "not_before": "not_before",
-    "documented_503": True,
-    "codes": {
-        "13": "rejected recipient",
-        "146": "rejected content",
-        "104": "rejected sender",
-        "103": "rejected account",
-        "21": "transient",
-        "99": "deferred",
-        "124": "duplicate",
-    },
-}
-_QUERY = {
-    "field": "ref",
-    "references": "repeated",
-    "results": "results",
-    "reference": "ref",
-    "code": "status",
-    "success": ["0"],
-    "never": ["404"],
-    "id": "id",
-}
-_RECEIPTS = {
-    "cursor": "last",
-    "results": "receipts",
-    "id": "id",
-    "reference": "ref",
-    "status": "state",
-    "code": "code",
-    "statuses": {
-        "delivered": "delivered",
-        "undelivered": "undelivered",
-        "in-transit": "in-transit",
-    },
-}
-#: The vendor remembers longer than any test.
-_FOR_EVER = 10**6
-
-
-# -- worlds ----------------------------------------------------------------------------------------
 
 
 @dataclass(kw_only=True)
@@ -313,7 +85,7 @@ class World:
 
     def _settle_in(self) -> None:
         for name, sheet in self.sheets.items():
-            settings = {"dedup_seconds": _FOR_EVER} if sheet.dedup else {}
+            settings = {"dedup_seconds": FOR_EVER} if sheet.dedup else {}
             double = Double(
                 self.folder / f"{name}.jsonl", seed=self.seed, **settings | self.settings
             )
@@ -325,7 +97,9 @@ class World:
             "templates": ".",
             "flights": self.flights,
             "gateways": {
-                name: sheet.options(self.doubles[name], self.connections)
+                name: sheet.options(
+                    self.doubles[name], connections=self.connections, speed=self.speed
+                )
                 for name, sheet in self.sheets.items()
             },
         }
@@ -392,7 +166,7 @@ class World:
         """The state of each message, by its reference."""
         with self.store.read() as connection:
             found = connection.execute(
-                sql_select(messages.c.dedup_key, messages.c.revision, messages.c.state)
+                select(messages.c.dedup_key, messages.c.revision, messages.c.state)
             )
             return {reference(key, edition): MessageState(state) for key, edition, state in found}
 
@@ -440,7 +214,7 @@ class World:
     def _loose_ends(self) -> list[str]:
         with self.store.read() as connection:
             left = connection.execute(
-                sql_select(messages.c.run_id, messages.c.state)
+                select(messages.c.run_id, messages.c.state)
                 .join(tables.runs)
                 .where(tables.runs.c.state == RunState.FINISHED, messages.c.state.in_(_UNDER_WAY))
             ).all()

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Column, Connection, Integer, MetaData, RowMapping, String, Table, select
 
-from smsengine.lifecycle import MessageState, RunState, may_move_message
+from smsengine.lifecycle import BreakerState, MessageState, RunState, may_move_message
 from smsengine.sending.judging import repeat_window
 from smsengine.sending.routing import Route
 from smsengine.store.attempts import LOST
@@ -108,6 +108,8 @@ class Law:
     rows: dict[str, RowMapping] = field(default_factory=dict)
     #: workers claim with what they have just seen, not with what was true a moment ago
     is_fresh: bool = True
+    #: some gateway does not get its whole share
+    is_distrusted: bool = False
     _names: dict[int, str] = field(default_factory=dict)
     _seen: int = 0
     _ends: dict[tuple[int, int], str] = field(default_factory=dict)
@@ -145,6 +147,8 @@ class Law:
         found = connection.execute(statement).mappings().all()
         self.rows = {reference(row["dedup_key"], row["revision"]): row for row in found}
         self._names = {row["id"]: name for name, row in self.rows.items()}
+        distrusted = (lanes.c.paused_because != "") | (lanes.c.breaker != BreakerState.CLOSED)
+        self.is_distrusted = bool(connection.execute(select(lanes).where(distrusted)).all())
         # Accounts tie: nothing that was sealed ever vanishes, and nothing comes to it.
         sealed = select(runs.c.id, runs.c.messages).where(runs.c.messages > 0)
         assert Counter(row["run_id"] for row in found) == {
@@ -206,6 +210,10 @@ class Law:
             name = self._names[end["message_id"]]
             assert end["number"] <= self.rows[name]["attempt"]
             assert end["outcome"] != "accepted" or name in self.truth.taken
+
+    def count(self, *states: MessageState) -> int:
+        """How many messages were in these states when they were last seen."""
+        return sum(row["state"] in states for row in self.rows.values())
 
     def name_of(self, message_id: int) -> str:
         """The reference of a message."""

@@ -61,12 +61,13 @@ LAWFUL: dict[str, dict[str, Any]] = {
         "detail": "",
     },
     "attempts": {
-        "id": 1,
         "message_id": 1,
         "number": 1,
         "gateway": "trial",
         "worker": "w",
         "started_at": AT,
+        "ended_at": AT,
+        "outcome": "accepted",
     },
     "receipts": {
         "id": 1,
@@ -77,6 +78,7 @@ LAWFUL: dict[str, dict[str, Any]] = {
         "received_at": AT,
         "message_id": 1,
     },
+    "lanes": {"gateway": "trial"},
     "events": {"id": 1, "run_id": 1, "at": AT, "actor": "a", "what": "sealed", "detail": ""},
 }
 #: Where a row differs from the lawful one, and which constraint says no.
@@ -107,9 +109,11 @@ UNLAWFUL = [
         for state in MessageState
         if state not in ("queued", "sending", "unknown")
     ),
+    ("lanes", {"breaker": "shut"}, "ck_lanes_known_breaker"),
+    ("lanes", {"speed": 0}, "ck_lanes_speed"),
+    ("lanes", {"speed": 1.01}, "ck_lanes_speed"),
     ("messages", {"run_id": 9}, "FOREIGN KEY"),
     ("skips", {"run_id": 9}, "FOREIGN KEY"),
-    ("attempts", {"message_id": 9}, "FOREIGN KEY"),
     ("receipts", {"message_id": 9}, "FOREIGN KEY"),
     ("events", {"run_id": 9}, "FOREIGN KEY"),
 ]
@@ -117,8 +121,9 @@ UNLAWFUL = [
 DOUBLED = [
     ("runs", ["job", "period", "revision"]),
     ("messages", ["dedup_key", "revision"]),
-    ("attempts", ["message_id", "number"]),
     ("receipts", ["gateway", "gateway_id", "status", "code"]),
+    ("attempts", ["message_id", "number"]),
+    ("lanes", ["gateway"]),
 ]
 
 
@@ -150,7 +155,7 @@ def parents(store: Store) -> Store:
 def placed(table: str, changes: dict[str, Any]) -> dict[str, Any]:
     """References to the rows that are there, unless the case is about a reference."""
     names = {"messages": "run_id", "skips": "run_id", "events": "run_id"}
-    names |= {"attempts": "message_id", "receipts": "message_id"}
+    names |= {"receipts": "message_id"}
     return ({names[table]: 5} if table in names else {}) | changes
 
 
@@ -176,12 +181,22 @@ def test_a_doubled_row_is_refused(filled: Store, table: str, columns: list[str])
     """The database itself lets nothing happen twice."""
     if table not in ("runs", "messages"):
         insert(filled, table)
+    has_id = "id" in metadata.tables[table].c
+    name = f"uq_{table}_{'_'.join(columns)}" if has_id else f"pk_{table}"
     said = {
         "sqlite": f"UNIQUE constraint failed: {', '.join(f'{table}.{name}' for name in columns)}",
-        "postgresql": f'violates unique constraint "uq_{table}_{"_".join(columns)}"',
+        "postgresql": f'violates unique constraint "{name}"',
     }
     with pytest.raises(StoreError, match=said[filled.engine.dialect.name]):
-        insert(filled, table, id=2)
+        insert(filled, table, **({"id": 2} if has_id else {}))
+
+
+@pytest.mark.parametrize("table", ["attempts", "lanes"])
+def test_a_key_of_its_own_is_there_once(store: Store, table: str) -> None:
+    """One row for each hand-over, and one for each gateway."""
+    insert(store, table)
+    with pytest.raises(StoreError, match="(?i)unique constraint"):
+        insert(store, table)
 
 
 @pytest.mark.parametrize("table", LAWFUL)

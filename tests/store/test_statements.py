@@ -17,14 +17,14 @@ from smsengine.lifecycle import (
     may_move_run,
 )
 from smsengine.period import Period
-from smsengine.store import attempts, messages, receipts, runs, skips
-from smsengine.store.attempts import Claimed, Settlement
+from smsengine.store import attempts, claims, messages, outbox, receipts, runs, skips
+from smsengine.store.attempts import Settlement
+from smsengine.store.claims import Claimed
 from smsengine.store.engine import Store
 from smsengine.store.messages import Draft
 from smsengine.store.skips import SkippedRow
 from tests.conftest import START, Office, row, rows
 
-LEASE = timedelta(minutes=5)
 LATER = START + timedelta(hours=1)
 SETTLED = "'2019-06-01 01:00:00'"
 
@@ -36,11 +36,10 @@ def claim(store: Store, run_id: int = 1, **changes: Any) -> list[Claimed]:
         "gateway": "trial",
         "worker": "w1",
         "now": START,
-        "until": START + LEASE,
         "limit": 100,
     }
     with store.write() as connection:
-        return attempts.claim(connection, run_id=run_id, **(values | changes))
+        return claims.claim(connection, run_id=run_id, **(values | changes))
 
 
 def settlement(message: Claimed, state: MessageState, **changes: Any) -> Settlement:
@@ -49,17 +48,21 @@ def settlement(message: Claimed, state: MessageState, **changes: Any) -> Settlem
         "attempt": message.attempt,
         "state": state,
         "due_at": LATER,
+        "gateway": None if state is MessageState.QUEUED else "trial",
         "gateway_id": "g1",
         "outcome": "accepted",
         "code": "00",
         "detail": "taken",
+        "burnt": 1,
+        "unknown_since": START if state is MessageState.UNKNOWN else None,
+        "started_at": START,
     }
     return Settlement(**(values | changes))
 
 
 def settle(store: Store, worker: str, *results: Settlement) -> int:
     with store.write() as connection:
-        return attempts.settle(connection, worker, results, now=LATER)
+        return attempts.settle(connection, worker, "trial", results, now=LATER)
 
 
 @pytest.fixture
@@ -82,9 +85,18 @@ def test_a_draft_comes_back_column_by_column(office: Office) -> None:
             connection, [first, second], run_id=run.id, first_place=11, due_at=LATER
         )
         found = messages.sample(connection, run.id, 9)
-    fixed = {"run_id": run.id, "state": "queued", "due_at": LATER, "attempt": 0}
+    fixed = {"run_id": run.id, "state": "queued", "due_at": LATER, "attempt": 0, "burnt": 0}
     empty = dict.fromkeys(
-        ("worker", "lease_until", "gateway_id", "code", "detail", "settled_at"), None
+        [
+            "gateway",
+            "unknown_since",
+            "worker",
+            "lease_until",
+            "gateway_id",
+            "code",
+            "detail",
+            "settled_at",
+        ]
     )
     assert (
         2,
@@ -123,7 +135,11 @@ def test_what_is_known_is_the_newest_edition_that_was_not_withdrawn(office: Offi
     ]
     with office.store.write() as connection:
         messages.insert_drafts(connection, drafts, run_id=run.id, first_place=1, due_at=START)
-        messages.move(connection, [1, 3], MessageState.CANCELLED, now=START)
+        connection.execute(
+            messages.messages.update()
+            .where(messages.messages.c.id.in_([1, 3]))
+            .values(state=MessageState.CANCELLED, settled_at=START)
+        )
         found = messages.newest_known(connection, [b"a" * 20, b"b" * 20])
     assert {b"a" * 20: (2, MessageState.QUEUED, 4, 2)} == {
         key: (known.id, known.state, known.last_revision, known.told)
@@ -136,7 +152,7 @@ def test_where_every_edition_was_withdrawn_nobody_was_told(office: Office) -> No
     office.planned(rows(1))
     key = office.all("SELECT dedup_key FROM messages")[0][0]
     with office.store.write() as connection:
-        messages.cancel_queued(connection, 1, now=START)
+        outbox.cancel_queued(connection, 1, now=START)
         known = messages.newest_known(connection, [key])[key]
     assert (MessageState.CANCELLED, 1, 0) == (known.state, known.last_revision, known.told)
 
@@ -169,12 +185,11 @@ def test_a_claim_says_what_is_sent(five: Office) -> None:
 
 
 def test_a_claim_is_written_down(five: Office) -> None:
-    """Who holds a message, until when, and through which gateway, is in the ledger."""
+    """Who holds a message, until when, and for which gateway, is in the ledger."""
     claim(five.store, limit=1, worker="w7")
-    assert [("sending", "w7", 1, "trial", "w7", None)] == five.all(
-        "SELECT m.state, m.worker, a.number, a.gateway, a.worker, a.ended_at"
-        " FROM messages m JOIN attempts a ON a.message_id = m.id"
-    )
+    with five.store.read() as connection:
+        (held,) = attempts.held(connection)
+    assert (1, 1, 1, "trial", "w7", START + claims.LEASE) == held
 
 
 def test_claims_go_from_the_top(five: Office) -> None:
@@ -303,7 +318,9 @@ def test_an_earlier_attempt_settles_nothing(five: Office) -> None:
     assert "sending" == five.states()[0]
 
 
-@pytest.mark.parametrize("state", [state for state in MessageState if state != "sending"])
+@pytest.mark.parametrize(
+    "state", [state for state in MessageState if state not in ("sending", "unknown")]
+)
 def test_a_late_worker_settles_nothing(five: Office, state: MessageState) -> None:
     """A message that was taken from its worker keeps the state that it has got since."""
     (message,) = claim(five.store, limit=1)
@@ -312,10 +329,86 @@ def test_a_late_worker_settles_nothing(five: Office, state: MessageState) -> Non
     assert state.value == five.states()[0]
 
 
+def lose(office: Office, now: datetime = LATER) -> int:
+    """All that is being sent is given up for lost."""
+    with office.store.write() as connection:
+        return attempts.lose(connection, attempts.held(connection), now=now)
+
+
+def test_a_worker_that_was_taken_for_lost_still_has_its_word(five: Office) -> None:
+    """Its outcome is the proof that was missing: the doubt ends, and its attempt with it."""
+    (message,) = claim(five.store, limit=1)
+    assert 1 == lose(five)
+    assert 1 == settle(five.store, "w1", settlement(message, MessageState.ACCEPTED))
+    assert [("accepted", True, "accepted", "00")] == five.all(
+        "SELECT m.state, m.unknown_since IS NULL, a.outcome, a.code"
+        " FROM messages m JOIN attempts a ON a.message_id = m.id"
+    )
+
+
+def test_a_word_that_comes_after_another_hand_over_changes_nothing(five: Office) -> None:
+    """The first attempt's outcome is written down, and the message stays with the second."""
+    (first,) = claim(five.store, limit=1)
+    lose(five)
+    with five.store.write() as connection:
+        outbox.resolve(connection, [first.id], MessageState.QUEUED, now=START)
+    claim(five.store, limit=1, worker="w2")
+    assert 0 == settle(five.store, "w1", settlement(first, MessageState.ACCEPTED))
+    assert "sending" == five.states()[0]
+
+
+def test_what_is_lost_is_in_doubt_since_its_hand_over(five: Office) -> None:
+    """Nobody holds it, its gateway and its age are known, and its attempt has ended."""
+    claim(five.store, limit=1)
+    lose(five)
+    assert [("unknown", None, "trial", None, attempts.LOST, attempts.LOST)] == five.all(
+        "SELECT m.state, m.lease_until, m.gateway, m.settled_at, m.code, a.code"
+        " FROM messages m JOIN attempts a ON a.message_id = m.id"
+    )
+    with five.store.read() as connection:
+        everything = messages.messages.select().order_by(messages.messages.c.id)
+        ages = connection.execute(everything).mappings().all()
+    assert [START, None, None, None, None] == [each["unknown_since"] for each in ages]
+
+
+def test_what_never_left_waits_as_before(five: Office) -> None:
+    """No attempt is burnt, nobody is named, and any gateway may take it."""
+    claim(five.store)
+    with five.store.write() as connection:
+        assert 5 == attempts.free(connection, attempts.held(connection))
+    assert [("queued", None, None, 0)] * 5 == five.all(
+        "SELECT state, worker, gateway, burnt FROM messages"
+    )
+    assert [(0,)] == five.all("SELECT count(*) FROM attempts")
+
+
+def test_giving_back_leaves_what_is_in_hand(five: Office) -> None:
+    """Only what a worker has surely not handed over, of this gateway, is let go."""
+    claim(five.store, limit=2)
+    claim(five.store, limit=1, worker="w2")
+    claim(five.store, limit=1, gateway="other")
+    with five.store.write() as connection:
+        given = attempts.give_back(connection, "w1", "trial", except_ids=[2])
+    assert [1] == list(given)
+    assert ["queued", "sending", "sending", "sending", "queued"] == five.states()
+
+
+def test_a_message_that_is_given_back_is_no_attempt(five: Office) -> None:
+    """Its number is used, and nothing is written down of a hand-over that never was."""
+    (message,) = claim(five.store, limit=1)
+    settle(five.store, "w1", settlement(message, MessageState.QUEUED, outcome="", burnt=0))
+    assert ([(0,)], [(1, 0)]) == (
+        five.all("SELECT count(*) FROM attempts"),
+        five.all("SELECT attempt, burnt FROM messages WHERE id = 1"),
+    )
+
+
 def test_settling_counts_what_was_settled(five: Office) -> None:
     """Of a batch, only the messages that are still held are counted."""
     batch = claim(five.store)
-    five.change(f"UPDATE messages SET state = 'unknown' WHERE id IN ({batch[1].id})")
+    five.change(
+        f"UPDATE messages SET state = 'accepted', settled_at = {SETTLED} WHERE id = {batch[1].id}"
+    )
     results = [settlement(message, MessageState.ACCEPTED) for message in batch]
     assert 4 == settle(five.store, "w1", *results)
 
@@ -350,30 +443,41 @@ def test_every_hand_over_is_an_attempt(five: Office) -> None:
 
 
 @pytest.mark.parametrize("before", MessageState)
-@pytest.mark.parametrize("after", [state for state in MessageState if state != "sending"])
-def test_messages_move_within_the_law(
+@pytest.mark.parametrize("after", MessageState)
+def test_doubts_are_resolved_within_the_law(
     five: Office, before: MessageState, after: MessageState
 ) -> None:
-    """A move that the law forbids leaves the message where it is."""
+    """Only what is unknown is resolved, and only to what an unknown message may become."""
     five.change(
         f"UPDATE messages SET state = ?, settled_at = {SETTLED}, worker = 'w', lease_until ="
         f" {SETTLED} WHERE id = 1",
         before.value,
     )
-    with five.store.write() as connection:
-        moved = messages.move(connection, [1], after, now=START)
-    lawful = may_move_message(before, after)
-    assert (int(lawful), (after if lawful else before).value) == (moved, five.states()[0])
+
+    def resolve() -> list[int]:
+        with five.store.write() as connection:
+            return outbox.resolve(connection, [1], after, now=START)
+
+    by_proof = after is not MessageState.SENDING and may_move_message(MessageState.UNKNOWN, after)
+    if not by_proof:
+        with pytest.raises(LifecycleError, match=f"cannot become {after}"):
+            resolve()
+        return
+    unknown = before is MessageState.UNKNOWN
+    assert [1] * unknown == resolve()
+    assert (after if unknown else before).value == five.states()[0]
 
 
-def test_a_moved_message_is_held_by_nobody(five: Office) -> None:
-    """A lost message has neither worker nor lease."""
+def test_what_is_resolved_to_wait_may_go_anywhere(five: Office) -> None:
+    """It is due at once, in doubt no more, and no gateway's."""
     claim(five.store, limit=1)
+    lose(five)
     with five.store.write() as connection:
-        messages.move(connection, [1], MessageState.UNKNOWN, now=START, code="worker-lost")
-    assert [("unknown", None, None, None, "worker-lost")] == five.all(
-        "SELECT state, worker, lease_until, settled_at, code FROM messages WHERE id = 1"
+        outbox.resolve(connection, [1], MessageState.QUEUED, now=LATER, code="queried")
+    assert [("queued", None, None, None)] == five.all(
+        "SELECT state, worker, gateway, unknown_since FROM messages WHERE id = 1"
     )
+    assert 1 in [message.id for message in claim(five.store, now=LATER)]
 
 
 @pytest.mark.parametrize("before", RunState)
@@ -399,24 +503,36 @@ def test_cancelling_leaves_what_was_handed_over(five: Office) -> None:
     """Only messages that still wait are withdrawn."""
     claim(five.store, limit=2)
     with five.store.write() as connection:
-        assert 3 == messages.cancel_queued(connection, 1, now=START)
+        assert 3 == outbox.cancel_queued(connection, 1, now=START)
     assert ["sending", "sending", "cancelled", "cancelled", "cancelled"] == five.states()
 
 
 # -- reading ---------------------------------------------------------------------------------------
 
 
-def test_what_waits_and_when_it_is_due(five: Office) -> None:
-    """Messages that wait or are being sent count, with the earliest time."""
+def test_what_waits_or_is_being_sent_counts(five: Office) -> None:
+    """Free, pinned to a gateway, or under way: none of them is at its end."""
+    claim(five.store, limit=1)
+    five.change("UPDATE messages SET gateway = 'other' WHERE id = 2")
     with five.store.read() as connection:
-        assert (5, START) == messages.waiting(connection, 1)
+        assert (True, 5) == (outbox.waits(connection, 1), outbox.count_waiting(connection, 1))
+
+
+@pytest.mark.parametrize("pinned", ["NULL", "'other'"])
+def test_a_wave_that_is_through_waits_for_nothing(five: Office, pinned: str) -> None:
+    """What is not released yet does not hold up the end of a wave."""
+    five.change(f"UPDATE messages SET state = 'accepted', settled_at = {SETTLED} WHERE place <= 3")
+    five.change(f"UPDATE messages SET gateway = {pinned} WHERE place > 3")
+    with five.store.read() as connection:
+        assert [False, True] == [outbox.waits(connection, 1, upto=upto) for upto in (3, 4)]
 
 
 def test_nothing_waits_when_all_is_settled(five: Office) -> None:
-    """A run without open messages has nothing to wait for."""
+    """A run without open messages has nothing to wait for; one in doubt does not hold it up."""
     five.change(f"UPDATE messages SET state = 'accepted', settled_at = {SETTLED}")
+    five.change("UPDATE messages SET state = 'unknown' WHERE id = 2")
     with five.store.read() as connection:
-        assert (0, None) == messages.waiting(connection, 1)
+        assert (False, 0) == (outbox.waits(connection, 1), outbox.count_waiting(connection, 1))
 
 
 @pytest.mark.parametrize(
@@ -436,7 +552,7 @@ def test_a_run_with_open_messages(five: Office, state: str, *, open_: bool) -> N
         f"UPDATE messages SET state = ?, worker = 'w', lease_until = {SETTLED} WHERE id = 3", state
     )
     with five.store.read() as connection:
-        assert open_ == messages.has_open(connection, 1)
+        assert open_ == outbox.may_hear_more(connection, 1)
 
 
 def test_states_are_counted(five: Office) -> None:

@@ -93,7 +93,8 @@ def test_turns_of_other_names_are_not_waited_for(
         take_turn(first, "c12", "2019-06")
         take_turn(second, *names)
         held = first.exec_driver_sql(
-            "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted"
+            "SELECT count(*) FROM pg_locks JOIN pg_database d ON d.oid = database"
+            " WHERE locktype = 'advisory' AND granted AND datname = current_database()"
         )
         assert 2 == held.scalar()
 

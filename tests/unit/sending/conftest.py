@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 
-from smsengine.clock import ManualClock
+from smsengine.clock import ManualClock, SystemClock
 from smsengine.gateways.base import Gateway, Receipt
 from smsengine.hours import SendingHours
 from smsengine.identity import own_identity
 from smsengine.lifecycle import RunKind, RunState
 from smsengine.receipts.matching import store_receipts
-from smsengine.sending.crew import Inline
+from smsengine.sending.crew import Inline, Threads
 from smsengine.sending.departure import Departures
 from smsengine.sending.dispatcher import Dispatcher
 from smsengine.sending.journal import FlightJournal
@@ -90,13 +90,15 @@ class Dispatch:
     hours: SendingHours | None = None
     rate: Rate | None = None
     batch: int = 100
+    #: hand-overs at once, on threads; without them one after the other, on the dispatcher's own
+    threads: int = 0
     store: Store | None = None
     at: Callable[[str], None] = lambda _point: None
     said: list[str] = field(default_factory=list)
     progress: list[int] = field(default_factory=list)
 
     def build(self, gateways: dict[str, Any], worker: str = "") -> Dispatcher:
-        """A dispatcher with a lane for each of these gateways, which work one after the other."""
+        """A dispatcher with a lane for each of these gateways."""
         worker = worker or own_identity()
         store = self.store or self.office.store
         journal = FlightJournal(self.flights, worker)
@@ -132,7 +134,7 @@ class Dispatch:
             worker=worker,
             batch=self.batch,
             departures=departures,
-            crew=Inline(),
+            crew=Threads(self.threads, name) if self.threads else Inline(),
             chance=random.Random(1),
             progress=self.progress.append,
             at=self.at,
@@ -140,6 +142,12 @@ class Dispatch:
 
     def _receive(self, name: str, received: Sequence[Receipt]) -> None:
         store_receipts(self.office.store, name, received, self.clock.now())
+
+    def on_real_time(self, threads: int) -> SystemClock:
+        """Go on by the machine's clock, with threads; messages of 2019 are all due."""
+        self.threads, real = threads, SystemClock()
+        self.clock = real  # type: ignore[assignment]
+        return real
 
     def drain(self, run: Run, **gateways: Gateway) -> None:
         """Send one run to its end."""

@@ -16,7 +16,7 @@ from smsengine.sending.retrying import MAX_ATTEMPTS
 from smsengine.sending.routing import Route, alone, ordered, weighted
 from smsengine.store.outbox import Repeats
 from smsengine.store.runs import Run
-from tests.conftest import START, Office, row, rows
+from tests.conftest import START, Office, rows
 from tests.doubles.telco import SIMPLE
 from tests.unit.sending.conftest import ELSEWHERE
 
@@ -254,7 +254,7 @@ def test_where_no_doubt_was_found_it_is_not_looked_again_at_once(office: Office)
     assert [True, False, True] == [*seen, claimer.may_find(nothing)]
 
 
-def test_a_run_is_found_by_its_number(office: Office) -> None:
-    """Work knows the runs that are being sent, and no others."""
-    found = work(office, office.released([row(2)]))
-    assert (1, None) == (getattr(found.run(1), "id", None), found.run(2))
+def test_a_run_that_was_stopped_is_left_out(office: Office) -> None:
+    """What a lane has stopped itself is not taken, before anybody else has told it so."""
+    found = work(office, office.released(rows(2)), second_run(office, 2))
+    assert [(2, 1), (2, 2)] == take(office, a_claimer(office), found.without(frozenset({1})))
