@@ -21,6 +21,8 @@ from smsengine.text.numerals import money
 
 #: What is planned when an earlier run is gone on with.
 _NOTHING = Planned(run=None, rows_read=0, already_planned=0)
+#: A person must decide before anything goes on.
+_HALTED = (RunState.HELD, RunState.PAUSED)
 _SENDABLE = (RunState.PLANNED, RunState.RELEASED, RunState.SENDING)
 
 
@@ -173,7 +175,7 @@ def _send(engine: Engine, request: sender.Request, *, as_json: bool) -> Exit:
             if planned.run.state is RunState.PLANNED:
                 sender.send_run(engine, planned.run, watch)
             done.append(planned.run)
-    held = [run for run in sender.of_period(engine, request) if run.state is RunState.HELD]
+    held = [run for run in sender.of_period(engine, request) if run.state in _HALTED]
     if as_json:
         say_json(_sent_facts(engine, planned, done))
     else:
@@ -182,11 +184,11 @@ def _send(engine: Engine, request: sender.Request, *, as_json: bool) -> Exit:
 
 
 def _goes_on(engine: Engine, request: sender.Request, done: list[Run]) -> bool:
-    """Say whether there is nothing to plan: a re-send was interrupted, or a run is held."""
+    """Say whether there is nothing to plan: a re-send was interrupted, or a run is halted."""
     again = (RunKind.RESEND, RunKind.CORRECTION)
     if request.resend and any(run.kind in again for run in done):
         return True
-    return any(run.state is RunState.HELD for run in sender.of_period(engine, request))
+    return any(run.state in _HALTED for run in sender.of_period(engine, request))
 
 
 def _show_sent(engine: Engine, planned: Planned, done: list[Run], held: list[Run]) -> None:
@@ -195,8 +197,11 @@ def _show_sent(engine: Engine, planned: Planned, done: list[Run], held: list[Run
     if planned is not _NOTHING:
         show_selection(planned, as_json=False)
     for run in held:
-        say(f"Run {run.id} ({run.label}) is held: {run.held_because}", style="yellow")
-        say(f"  look: smsengine runs show {run.id}    release: smsengine runs approve {run.id}")
+        say(f"Run {run.id} ({run.label}) is {run.state}: {run.held_because}", style="yellow")
+        go_on = "release: smsengine runs approve"
+        if run.state is RunState.PAUSED:
+            go_on = "go on: smsengine runs resume"
+        say(f"  look: smsengine runs show {run.id}    {go_on} {run.id}")
 
 
 def _exit_code(

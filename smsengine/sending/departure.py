@@ -74,6 +74,10 @@ class Departures:
         """Say whether the gateway was promised a rest."""
         return self._pace.is_resting(next_at, now)
 
+    def is_outside_hours(self) -> bool:
+        """Say whether people may not be texted now."""
+        return self._hours is not None and self._hours.opens_at(self._clock.now()) is not None
+
     def waits_because(self) -> str:
         """Why nothing leaves, for people; empty while messages may leave."""
         opens = self._hours.opens_at(self._clock.now()) if self._hours is not None else None
@@ -136,7 +140,7 @@ class Departures:
         held_for = self._clock.monotonic() - parcel.claimed_at
         if held_for > LEASE.total_seconds() - _LEASE_MARGIN_SECONDS:
             return False
-        return self._hours is None or self._hours.opens_at(self._clock.now()) is None
+        return not self.is_outside_hours()
 
 
 def _outbound(message: Claimed) -> Outbound:

@@ -144,9 +144,9 @@ class Lane:
 
     def _why_grounded(self, now: float) -> str:
         if self.row.paused_because:
-            return self.row.paused_because
+            return f"refuses our account ({self.row.paused_because})"
         if breaker.permit(self.row, now) is not Permit.ALL:
-            return "does not answer"
+            return "does not answer; it is tried again from time to time"
         resting = self._departures.is_resting(self.row.free_at(now), now)
         return "asked for a rest" if resting else ""
 
@@ -268,6 +268,8 @@ class Lane:
     def _may_claim(self) -> bool:
         """Say whether a claim is worth a transaction."""
         if self._departures.closed or self.row.paused_because:
+            return False
+        if self._departures.is_outside_hours():
             return False
         if self._departures.grounded and self.row.breaker is BreakerState.CLOSED:
             return False

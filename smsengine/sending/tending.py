@@ -179,13 +179,13 @@ class RunTender:
     def tend(self, run: Run) -> None:
         """One look at a run that is released or being sent."""
         now = self._clock.now()
-        if run.state is RunState.RELEASED:
-            self._change(run, lambda connection: runs.move(connection, run.id, RunState.SENDING))
-            return
-        if run.state is not RunState.SENDING:
+        if run.state not in (RunState.RELEASED, RunState.SENDING):
             return
         if run.valid_until is not None and now >= run.valid_until:
             self._expire(run, now)
+        if run.state is RunState.RELEASED:
+            self._change(run, lambda connection: runs.move(connection, run.id, RunState.SENDING))
+            return
         with self._store.read() as connection:
             if outbox.waits(connection, run.id, upto=run.released_upto):
                 self._drained.pop(run.id, None)

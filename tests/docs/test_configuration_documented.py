@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import json
 import pkgutil
+import re
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from enum import Enum
@@ -17,7 +19,7 @@ from pydantic_core import PydanticUndefined
 
 import smsengine.gateways
 from smsengine.config.job import Job
-from smsengine.config.settings import GatewaySettings, Settings
+from smsengine.config.settings import GatewaySettings, Settings, load_settings
 from smsengine.config.yaml import Document, Model, build, load
 from tests.docs.documents import ROOT, Block, blocks, pages, section, table, words
 
@@ -152,6 +154,14 @@ def completed(document: Document, base: str) -> dict[str, Any]:
     return load(ROOT / base).data | document.data
 
 
+@pytest.fixture
+def secrets(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every environment variable that an example names holds something."""
+    for name in re.findall(r"\$\{(\w+)\}", request.getfixturevalue("block").text):
+        monkeypatch.setenv(name, "no secret, only for the test of the documents")
+
+
+@pytest.mark.usefixtures("secrets")
 @pytest.mark.parametrize("block", EXAMPLES)
 def test_an_example_in_yaml_loads(block: Block, tmp_path: Path) -> None:
     """Nobody copies an example that the engine refuses."""
@@ -164,12 +174,21 @@ def test_an_example_in_yaml_loads(block: Block, tmp_path: Path) -> None:
         build(Job, document, data=whole)
     else:
         whole = document.data if block.title else completed(document, "config.yaml")
-        for gateway in build(Settings, document, data=whole).gateways.values():
-            check_gateway(gateway, document)
+        check_settings(whole, tmp_path)
 
 
-def check_gateway(gateway: GatewaySettings, document: Document) -> None:
-    build(gateway_options()[gateway.kind], document, data=gateway.options)
+def check_settings(whole: Mapping[str, Any], folder: Path) -> None:
+    """Load a whole configuration and the keys of its gateways; JSON is YAML, too."""
+    path = folder / "config.yaml"
+    path.write_text(json.dumps(whole, ensure_ascii=False), encoding="utf-8")
+    settings, document = load_settings(path)
+    for gateway in settings.gateways.values():
+        check_gateway(gateway, document, folder)
+
+
+def check_gateway(gateway: GatewaySettings, document: Document, folder: Path) -> None:
+    options = gateway_options()[gateway.kind]
+    build(options, document, data=gateway.options, context={"folder": folder})
 
 
 def test_the_walk_reaches_every_part_of_both_files() -> None:
@@ -178,14 +197,17 @@ def test_the_walk_reaches_every_part_of_both_files() -> None:
     assert {
         "Settings",
         "GatewaySettings",
+        "RouteStep",
         "Price",
         "PhoneSettings",
         "Job",
+        "Stop",
         "Column",
         "Contacts",
         "SqlSource",
         "ParquetSource",
         "FacilityFigures",
         "file gateway",
+        "http gateway",
         "simulated gateway",
     } <= names
