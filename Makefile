@@ -32,6 +32,7 @@ format: $(STAMP)        ## rewrite files in the house format
 bench: $(STAMP)         ## the benchmarks; figures in docs/performance.md
 	$(BIN)/python -m bench.planning
 	$(BIN)/python -m bench.figures
+	$(BIN)/python -m bench.sending
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info demo

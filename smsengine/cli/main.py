@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from importlib.metadata import version
 
@@ -36,8 +37,14 @@ for command in (demo, preview, send, runs, messages, jobs, gateways, text, db, d
     cli.add_command(command)
 
 
+def _stop(_signal: int, _frame: object) -> None:
+    """End like Ctrl-C: what is under way is waited for and settled."""
+    raise KeyboardInterrupt
+
+
 def main() -> None:
     """Run the command; every error is one sentence on the error stream."""
+    signal.signal(signal.SIGTERM, _stop)
     try:
         code = cli.main(standalone_mode=False)
     except SmsEngineError as error:

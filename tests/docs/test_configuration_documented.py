@@ -146,6 +146,7 @@ EXAMPLES = [
     for block in blocks(str(page.relative_to(ROOT)))
     if block.language == "yaml"
 ]
+_SECRET = re.compile(r"\$\{(\w+)\}")
 JOB_KEYS = {field.alias or key for key, field in Job.model_fields.items()}
 
 
@@ -154,17 +155,13 @@ def completed(document: Document, base: str) -> dict[str, Any]:
     return load(ROOT / base).data | document.data
 
 
-@pytest.fixture
-def secrets(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every environment variable that an example names holds something."""
-    for name in re.findall(r"\$\{(\w+)\}", request.getfixturevalue("block").text):
-        monkeypatch.setenv(name, "no secret, only for the test of the documents")
-
-
-@pytest.mark.usefixtures("secrets")
 @pytest.mark.parametrize("block", EXAMPLES)
-def test_an_example_in_yaml_loads(block: Block, tmp_path: Path) -> None:
-    """Nobody copies an example that the engine refuses."""
+def test_an_example_in_yaml_loads(
+    block: Block, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody copies an example that the engine refuses; the secrets that it names are there."""
+    for name in _SECRET.findall(block.text):
+        monkeypatch.setenv(name, "no secret, only for the test of the documents")
     path = tmp_path / "example.yaml"
     path.write_text(block.text, encoding="utf-8")
     document = load(path)

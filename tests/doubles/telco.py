@@ -42,6 +42,7 @@ SIMPLE = Capabilities(max_batch=100)
 class Telco(Gateway):
     """One vendor.
 
+    ``offered``, ``names`` and ``seconds`` are phone, reference and moment of each hand-over;
     ``answers`` are given by phone number, one for each hand-over; a phone without any is answered
     with ``usual``. ``taken`` is the book: whoever stands in it twice was texted twice.
     """
@@ -61,6 +62,7 @@ class Telco(Gateway):
     reports_after: float = 0.0
     taken: list[str] = field(default_factory=list)
     offered: list[str] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
     batches: list[int] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
@@ -80,6 +82,7 @@ class Telco(Gateway):
     def _answer(self, message: Outbound) -> Outcome:
         now = self.clock.monotonic()
         self.offered.append(message.address)
+        self.names.append(message.reference)
         self.seconds.append(now)
         left = self.answers.get(message.address, [])
         outcome = left.pop(0) if left else self.usual
