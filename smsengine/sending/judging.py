@@ -15,6 +15,7 @@ from smsengine.sending.departure import Parcel
 from smsengine.sending.retrying import MAX_ATTEMPTS, Reaction, Situation, react
 from smsengine.store.attempts import Settlement
 from smsengine.store.claims import Claimed
+from smsengine.store.fitting import kept
 from smsengine.store.tables import LONGEST_CODE, LONGEST_GATEWAY_ID
 from smsengine.waves import StopRules, judge
 
@@ -25,6 +26,8 @@ REFUSALS_IN_A_ROW = 10
 #: So many deferrals in a row are meant for all.
 _DEFERRALS_IN_A_ROW = 5
 _DEFERRED_REST_SECONDS = 60.0
+#: Words for people; a whole page of them helps nobody.
+_LONGEST_DETAIL = 500
 _ACCEPTED = Outcome(kind=OutcomeKind.ACCEPTED)
 _FAILURES = (MessageState.REJECTED, MessageState.UNKNOWN)
 
@@ -215,10 +218,10 @@ def _settlement(
         reaction.state,
         reaction.due_at,
         gateway,
-        outcome.gateway_id and outcome.gateway_id[:LONGEST_GATEWAY_ID],
+        outcome.gateway_id and kept(outcome.gateway_id, LONGEST_GATEWAY_ID),
         outcome.kind,
-        outcome.code[:LONGEST_CODE],
-        (detail or outcome.detail).strip(),
+        kept(outcome.code, LONGEST_CODE),
+        kept((detail or outcome.detail).strip(), _LONGEST_DETAIL),
         message.burnt + reaction.burns,
         (message.unknown_since or parcel.started_at) if unknown else None,
         parcel.started_at,

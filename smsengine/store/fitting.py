@@ -36,12 +36,21 @@ def storable(text: str) -> str:
     return text.replace("\0", "?").encode("utf-8", "replace").decode("utf-8")
 
 
+def kept(text: str, most: int) -> str:
+    """What strangers say, cut to a length and storable; quick where there is nothing to mend."""
+    if not text:
+        return text
+    plain = text.isascii() and "\0" not in text
+    return (text if plain else storable(text))[:most]
+
+
 def fitted(column: Column[Any], text: str) -> str:
     """What strangers say, such as a gateway's name for a message, cut to what the column keeps.
 
     Cut alike everywhere, two equal names stay equal.
     """
-    return storable(text)[: column.type.length] if isinstance(column.type, String) else text
+    length = column.type.length if isinstance(column.type, String) else None
+    return kept(text, length or len(text))
 
 
 def require_fit(table: Table, values: Mapping[str, Any]) -> None:

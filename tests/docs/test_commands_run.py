@@ -20,6 +20,8 @@ from tests.docs.documents import ROOT, Block, blocks
 PAGES = (
     "README.vi.md",
     "docs/first-notice.md",
+    "docs/sending.md",
+    "docs/trouble.md",
     "docs/resend-and-correct.md",
     "docs/text.md",
     "docs/extracts.md",

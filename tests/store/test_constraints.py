@@ -191,14 +191,6 @@ def test_a_doubled_row_is_refused(filled: Store, table: str, columns: list[str])
         insert(filled, table, **({"id": 2} if has_id else {}))
 
 
-@pytest.mark.parametrize("table", ["attempts", "lanes"])
-def test_a_key_of_its_own_is_there_once(store: Store, table: str) -> None:
-    """One row for each hand-over, and one for each gateway."""
-    insert(store, table)
-    with pytest.raises(StoreError, match="(?i)unique constraint"):
-        insert(store, table)
-
-
 @pytest.mark.parametrize("table", LAWFUL)
 def test_a_missing_value_is_refused(parents: Store, table: str) -> None:
     """No column that must be given can be left empty."""

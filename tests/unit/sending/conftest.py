@@ -56,7 +56,8 @@ class LedgerClock(ManualClock):
     """A manual clock that takes the database's along.
 
     What a lane's row says is by PostgreSQL's own clock, which nobody moves; so the row is moved the
-    other way. ``stride`` is the least that waiting for something takes, to get through a night.
+    other way. ``stride`` is the least that waiting for something takes, to get through a night;
+    whoever waits for days waits for ever.
     """
 
     stride = 0.0
@@ -64,19 +65,17 @@ class LedgerClock(ManualClock):
     def __init__(self, now: datetime, store: Store) -> None:
         super().__init__(now)
         self._store = store
+        self._last = now + timedelta(days=4)
 
     def sleep(self, seconds: float) -> None:
         super().sleep(seconds)
+        assert self.now() < self._last, "it waits for ever"
         if self._store.engine.dialect.name != "sqlite":
             with self._store.write(durable=False) as connection:
                 execute(connection, _AGE, *[seconds] * 3)
 
     def wait(self, event: threading.Event, seconds: float) -> None:
         super().wait(event, max(seconds, self.stride))
-
-    def to(self, when: datetime) -> None:
-        """Move to an instant."""
-        self.sleep((when - self.now()).total_seconds())
 
 
 @dataclass(kw_only=True)
@@ -105,7 +104,7 @@ class Dispatch:
         return Dispatcher(
             store=store,
             lanes=[self._lane(*each, store, worker, journal) for each in gateways.items()],
-            routes=lambda name: self.routes.get(name) or alone(name),
+            routes=self.route,
             clock=self.clock,
             worker=worker,
             journal=journal,
@@ -115,6 +114,10 @@ class Dispatch:
             tell=self.said.append,
             at=self.at,
         )
+
+    def route(self, name: str) -> Route:
+        """A route, or a gateway alone."""
+        return self.routes.get(name) or alone(name)
 
     def _lane(
         self, name: str, gateway: Gateway, store: Store, worker: str, journal: FlightJournal
