@@ -240,10 +240,11 @@ def _wave(value: Any) -> Any:
 def _duration(value: Any) -> Any:
     if not isinstance(value, str):
         return value
-    match = re.fullmatch(r"([1-9]\d*)\s*(minutes|hours|days)", value.strip(), re.ASCII)
-    if match is None:
-        raise ValueError(f"is {value!r}; write a time such as 36 hours or 3 days.")
-    return timedelta(**{match[2]: int(match[1])})
+    match = re.fullmatch(r"([1-9]\d{0,5})\s*(minutes|hours|days)", value.strip(), re.ASCII)
+    found = timedelta(**{match[2]: int(match[1])}) if match is not None else timedelta.max
+    if found > timedelta(days=366):
+        raise ValueError(f"is {value!r}; write a time such as 36 hours or 3 days, at most a year.")
+    return found
 
 
 Wave = Annotated[int | Decimal, BeforeValidator(_wave)]
