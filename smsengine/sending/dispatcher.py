@@ -106,7 +106,7 @@ class Dispatcher:
             self._round()
             while not self._has_ended(run.id):
                 self._round()
-            self._raise_if_refused(run)
+            self._raise_if_refused(run.id)
         finally:
             self.land()
 
@@ -136,7 +136,7 @@ class Dispatcher:
                 if run is None:
                     return True
                 if run.state in (RunState.RELEASED, RunState.SENDING):
-                    return self._all_refused(run)
+                    return bool(self._refused(connection, run))
                 finished = run.state is RunState.FINISHED
                 return not finished or not self._open_doubts(connection, run_id) - self._asked
 
@@ -149,26 +149,32 @@ class Dispatcher:
             *(outbox.open_doubts(connection, run_id, each) for each in found if each is not None)
         )
 
-    def _all_refused(self, run: Run) -> bool:
-        mine = [self._lanes[name] for name in self._route_of(run.gateway).gateways]
-        return all(lane.row.paused_because for lane in mine)
-
-    def _raise_if_refused(self, run: Run) -> None:
-        if not self._all_refused(run) or self._patiently(lambda: self._state(run.id)) not in (
-            RunState.SENDING,
-            RunState.RELEASED,
-        ):
-            return
+    def _refused(self, connection: Connection, run: Run) -> list[str]:
+        """The gateways that refuse our account, when a run waits for none but such ones."""
         names = self._route_of(run.gateway).gateways
-        said = "; ".join(f"{name}: {self._lanes[name].row.paused_because}" for name in names)
-        raise GatewayError(
-            f"Our account is refused ({said}). Every message keeps its place; when it is mended,"
-            f" run 'smsengine gateways resume {names[0]}' and start again."
+        refused = [name for name in names if self._lanes[name].row.paused_because]
+        upto = run.released_upto
+        if not refused or not outbox.waits(connection, run.id, upto=upto):
+            return []
+        goes_on = len(refused) < len(names) and outbox.waits_elsewhere(
+            connection, run.id, upto=upto, gateways=refused
         )
+        return [] if goes_on else refused
 
-    def _state(self, run_id: int) -> RunState | None:
-        with self._store.read() as connection:
-            return runs.states(connection, [run_id]).get(run_id)
+    def _raise_if_refused(self, run_id: int) -> None:
+        def look() -> list[str]:
+            with self._store.read() as connection:
+                run = runs.get(connection, run_id)
+                open_ = run is not None and run.state in (RunState.RELEASED, RunState.SENDING)
+                return self._refused(connection, run) if run is not None and open_ else []
+
+        names = self._patiently(look)
+        if names:
+            said = "; ".join(f"{name}: {self._lanes[name].row.paused_because}" for name in names)
+            raise GatewayError(
+                f"Our account is refused ({said}). Every message keeps its place; when it is"
+                f" mended, run 'smsengine gateways resume {names[0]}' and start again."
+            )
 
     # -- rounds --------------------------------------------------------------------------------
 

@@ -61,6 +61,17 @@ def _places(run_id: int) -> list[tuple[ColumnElement[bool], ColumnElement[bool]]
     return [(of_run, _FREE), (few, _PINNED), (few, _SENDING)]
 
 
+def waits_elsewhere(
+    connection: Connection, run_id: int, *, upto: int, gateways: Sequence[str]
+) -> bool:
+    """Say whether any message of a run up to a place may still be taken by others than these."""
+    (of_run, free), (few, pinned), (_, sending) = _places(run_id)
+    others = and_(few, or_(and_(pinned, messages.c.gateway.not_in(gateways)), sending))
+    released = messages.c.place <= upto
+    places = (exists().where(of_run, free, released), exists().where(others, released))
+    return bool(connection.execute(select(or_(*places))).scalar())
+
+
 def count_waiting(connection: Connection, run_id: int) -> int:
     """How many messages of a run wait or are being sent."""
     return sum(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from math import ceil
 from typing import Any
 
+from tests.doubles.http_book import Message
 from tests.doubles.http_faults import SEND, Fault, Rule
 from tests.doubles.http_receipts import Receipts
 from tests.doubles.http_vendor import LIMITS, Taken, Vendor, messages_of
@@ -58,9 +60,16 @@ class Api:
             return refusal(400, "not a message and not a list of messages")
         messages, is_batch = found
         taken = self._vendor.send(messages, is_batch=is_batch)
+        if taken.rule is not None and taken.rule.fault is Fault.LATE:
+            loop = asyncio.get_running_loop()
+            loop.call_later(taken.rule.lasts(), self._take_late, messages)
         early = self._receipts.after(taken.deliveries, taken.twice)
         before = self._receipts.push(early) if early else None
         return replace(_answered(taken, is_batch), before=before)
+
+    def _take_late(self, messages: Sequence[Message]) -> None:
+        taken = self._vendor.take_late(messages)
+        self._receipts.after(taken.deliveries, taken.twice)
 
     def _status(self, request: Request) -> Reply:
         refs = request.query.get("ref", [])
@@ -143,6 +152,7 @@ _SPOILING: Mapping[Fault, Callable[[Reply, Rule], Reply]] = {
     Fault.ACCEPT_THEN_DROP: _closed,
     Fault.ACCEPT_THEN_STALL: lambda reply, rule: replace(reply, delay=rule.lasts()),
     Fault.DROP: _closed,
+    Fault.LATE: _closed,
     Fault.STALL: lambda reply, rule: replace(_closed(reply, rule), delay=rule.lasts()),
     Fault.ERROR: _internal_error,
     Fault.ERROR_AFTER_ACCEPT: _internal_error,

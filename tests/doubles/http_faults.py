@@ -36,6 +36,8 @@ class Fault(StrEnum):
     DROP = "drop"
     #: not delivered; the connection is closed after ``seconds`` (30) without an answer
     STALL = "stall"
+    #: delivered only ``seconds`` (1) later; the connection is closed at once without an answer
+    LATE = "late"
     #: delivered; HTTP 500
     ERROR_AFTER_ACCEPT = "error-after-accept"
     #: not delivered; HTTP 500
@@ -83,11 +85,12 @@ STATUS_OF = {
     Fault.DEFER: "99",
     Fault.DUPLICATE_RECEIPTS: "0",
 }
-#: Faults of a send whose messages are not delivered.
+#: Faults of a send whose messages are not delivered, or not yet.
 UNDELIVERING = frozenset(
     {
         Fault.DROP,
         Fault.STALL,
+        Fault.LATE,
         Fault.ERROR,
         Fault.UNAVAILABLE,
         Fault.HTML_NOT_DELIVERED,
@@ -104,10 +107,11 @@ OF_A_BATCH = frozenset(
     }
 )
 #: Faults of calls that hand nothing over.
-_OF_ANY_CALL = UNDELIVERING | {Fault.HALF_ANSWER, Fault.SLOW_DRIP}
+_OF_ANY_CALL = (UNDELIVERING - {Fault.LATE}) | {Fault.HALF_ANSWER, Fault.SLOW_DRIP}
 _SECONDS = {
     Fault.ACCEPT_THEN_STALL: 30.0,
     Fault.STALL: 30.0,
+    Fault.LATE: 1.0,
     Fault.SLOW_DRIP: 0.02,
     Fault.THROTTLE: 1.0,
     Fault.DEFER: 3600.0,

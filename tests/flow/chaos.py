@@ -26,6 +26,7 @@ FAULTS: Mapping[str, Any] = {
     "html": 0.01,
     "html-not-delivered": [{"share": 0.01}, {"path": "/receipts", "share": 0.1}],
     "half-answer": [{"share": 0.01}, {"path": "/receipts", "share": 0.1}],
+    "late": {"share": 0.02, "seconds": 0.3},
     "stall": 0.003,
     "accept-then-stall": 0.003,
     "unavailable": [{"share": 0.01}, {"path": "/status", "share": 0.1}],

@@ -45,7 +45,7 @@ def died_at(world: World, point: str) -> str:
     if point == "landing":
         victim.wait(0.2)
         victim.end()
-    if victim.wait() != -signal.SIGKILL:
+    if victim.wait(20) != -signal.SIGKILL:
         return "nowhere"
     world.kills += 1
     return point

@@ -46,6 +46,7 @@ DOUBTFUL = frozenset(
         "html",
         "html-not-delivered",
         "half-answer",
+        "late",
     }
 )
 _TOLD = (MessageState.ACCEPTED, MessageState.DELIVERED, MessageState.UNDELIVERED)

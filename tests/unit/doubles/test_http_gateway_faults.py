@@ -12,7 +12,7 @@ import pytest
 import requests
 
 from tests.doubles.http_faults import OF_A_BATCH, STATUS_OF, Fault
-from tests.unit.doubles.conftest import Sender, message, new_refs, read_answer
+from tests.unit.doubles.conftest import Sender, message, new_refs, read_answer, until
 
 Start = Callable[..., Sender]
 #: What a sender sees of each fault that a single message can have, and whether it was delivered.
@@ -21,6 +21,7 @@ SEEN: dict[Fault, tuple[str, int]] = {
     Fault.ACCEPT_THEN_STALL: ("time-out", 1),
     Fault.DROP: ("closed", 0),
     Fault.STALL: ("time-out", 0),
+    Fault.LATE: ("closed", 0),
     Fault.ERROR_AFTER_ACCEPT: ("HTTP 500", 1),
     Fault.ERROR: ("HTTP 500", 0),
     Fault.UNAVAILABLE: ("HTTP 503", 0),
@@ -117,6 +118,15 @@ def test_a_stall_ends(sender: Sender, fault: Fault, end: str) -> None:
     before = time.monotonic()
     assert end == seen(sender, *new_refs(1))
     assert time.monotonic() - before >= 0.1
+
+
+def test_a_late_message_comes_all_the_same(sender: Sender) -> None:
+    """A vendor that takes its time says that it does not know the message, and then delivers it."""
+    sender.double.control(faults={"late": {"seconds": 0.2}})
+    refs = new_refs(1)
+    seen(sender, refs[0])
+    assert "404" == sender.state(refs[0])
+    assert until(lambda: sender.delivered(refs) == [1])
 
 
 def test_a_half_answer_promises_more_than_it_has(sender: Sender) -> None:
