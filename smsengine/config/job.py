@@ -228,10 +228,11 @@ class Guards(Model):
 
 
 def _wave(value: Any) -> Any:
-    if isinstance(value, str) and value.strip().endswith("%"):
-        return _share(value)
     if not isinstance(value, str):
         return value
+    share = _share(value) if value.strip().endswith("%") else Decimal(0)
+    if 0 < share <= 1:
+        return share
     if re.fullmatch(r"[1-9]\d*", value.strip(), re.ASCII) is None:
         raise ValueError(f"is {value!r}; write a number of messages, or a share such as 5%.")
     return int(value)

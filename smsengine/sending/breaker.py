@@ -13,7 +13,7 @@ from enum import Enum, auto
 
 from smsengine.gateways.base import Outcome, OutcomeKind
 from smsengine.lifecycle import BreakerState
-from smsengine.store.lanes import LaneRow
+from smsengine.store.lanes import LONGEST_OPEN_SECONDS, LaneRow
 
 FAILURES_IN_A_ROW = 5
 _FIRST_SECONDS = 15.0
@@ -80,7 +80,8 @@ def permit(lane: LaneRow, now: float) -> Permit:
     """What may be handed over now."""
     if lane.breaker is BreakerState.CLOSED:
         return Permit.ALL
-    return Permit.PROBE if now >= lane.open_until else Permit.NONE
+    is_open = now < lane.open_until <= now + LONGEST_OPEN_SECONDS
+    return Permit.NONE if is_open else Permit.PROBE
 
 
 def trust(lane: LaneRow, now: float) -> float:

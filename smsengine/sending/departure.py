@@ -69,6 +69,8 @@ class Departures:
         self.closed = False
         #: Runs whose messages stay although they were claimed.
         self.stopped_runs: frozenset[int] = frozenset()
+        # What was in the way the last time, the disk or the ledger; told until something leaves.
+        self._trouble = ""
 
     def is_resting(self, next_at: float, now: float) -> bool:
         """Say whether the gateway was promised a rest."""
@@ -84,7 +86,7 @@ class Departures:
         if opens is not None:
             local = opens.astimezone(VIETNAM)
             return f"is outside its sending hours {self._hours}; goes on at {local:%d/%m %H:%M}"
-        return self.grounded
+        return self.grounded or self._trouble
 
     def send(self, gateway: Gateway, parcel: Parcel) -> None:
         """Hand a parcel over and note what came of it; never raises."""
@@ -114,8 +116,10 @@ class Departures:
                 return False
             self._journal.record((message.id, message.attempt) for message in messages)
         except (StoreAwayError, OSError) as error:
-            self.grounded = self.grounded or str(error)
+            self._trouble = str(error)
+            self.grounded = self.grounded or self._trouble
             return False
+        self._trouble = ""
         parcel.departed.update(message.id for message in messages)
         self._at("departing")
         return True

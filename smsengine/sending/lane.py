@@ -62,9 +62,7 @@ class Lane:
         self.name = name
         self.gateway = gateway
         self.row = LaneRow(gateway=name)
-        self._store = store
-        self._clock = clock
-        self._worker = worker
+        self._store, self._clock, self._worker = store, clock, worker
         self._departures = departures
         self._crew = crew
         self._wake = wake

@@ -32,6 +32,8 @@ from smsengine.store.tables import lanes
 _FARTHEST_SECONDS = 60.0
 _MOST_STRETCHES = 20
 _LONGEST_REST_SECONDS = 86_400.0
+#: A breaker that is to stay open for longer was opened by a clock that was wrong.
+LONGEST_OPEN_SECONDS = 660.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -192,7 +194,7 @@ def begin_probe(connection: Connection, gateway: str, *, now: float, until: floa
         .where(
             lanes.c.gateway == gateway,
             lanes.c.breaker != BreakerState.CLOSED,
-            lanes.c.open_until <= now,
+            (lanes.c.open_until <= now) | (lanes.c.open_until > now + LONGEST_OPEN_SECONDS),
         )
         .values(breaker=BreakerState.HALF_OPEN, open_until=until)
     )

@@ -102,11 +102,22 @@ class Doubt(NamedTuple):
     unknown_since: datetime | None
 
 
+def _replaced() -> ColumnElement[bool]:
+    """A newer edition was made on purpose, and was not withdrawn."""
+    newer = messages.alias()
+    return exists().where(
+        newer.c.dedup_key == messages.c.dedup_key,
+        newer.c.revision > messages.c.revision,
+        newer.c.state != MessageState.CANCELLED,
+    )
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Repeats:
-    """Which messages in doubt a gateway surely does not send twice.
+    """Which messages in doubt may be handed over again: a gateway surely does not send them twice.
 
-    Their first hand-over began after ``since``, and fewer than ``burnt_below`` attempts count.
+    Their first hand-over began after ``since``, fewer than ``burnt_below`` attempts count, and
+    nobody has made a newer edition of them, which is sent in their place.
     """
 
     since: datetime
@@ -115,7 +126,7 @@ class Repeats:
     def condition(self) -> ColumnElement[bool]:
         """What a message's row must satisfy."""
         young = messages.c.unknown_since > self.since
-        return and_(young, messages.c.burnt < self.burnt_below)
+        return and_(young, messages.c.burnt < self.burnt_below, not_(_replaced()))
 
 
 def doubts_due(
@@ -248,17 +259,11 @@ def take_back(connection: Connection, message_ids: Sequence[int], *, now: dateti
         .order_by(runs.c.id)
         .with_for_update(key_share=True)
     )
-    newer = messages.alias()
-    replaced = exists().where(
-        newer.c.dedup_key == messages.c.dedup_key,
-        newer.c.revision > messages.c.revision,
-        newer.c.state != MessageState.CANCELLED,
-    )
     cancelled = select(runs.c.id).where(runs.c.state == RunState.CANCELLED)
     waits = and_(messages.c.id.in_(message_ids), _is(MessageState.QUEUED))
     connection.execute(
         update(messages)
-        .where(waits, or_(messages.c.run_id.in_(cancelled), replaced))
+        .where(waits, or_(messages.c.run_id.in_(cancelled), _replaced()))
         .values(state=MessageState.CANCELLED, settled_at=now)
     )
     left = select(messages.c.run_id).where(waits)

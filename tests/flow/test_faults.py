@@ -143,11 +143,13 @@ def test_files_that_may_not_grow_stop_sending_until_they_may(make_world: MakeWor
 def test_a_clock_that_jumps_a_day_and_back(
     make_world: MakeWorld, variant: str, database: str
 ) -> None:
-    """The wall clock is wrong for a while, and every lease seems to be over: no harm is done."""
-    world = make_world(database, VARIANTS[variant], speed=10, latency_ms=20)
-    world.release(400)
-    world.see_through(world.start(jumps={"30": DAY, "250": 0.0}))
-    assert ([], 400, 0) == (world.breaks(), world.deliveries().total(), unknown(world))
+    """One of two senders is in tomorrow for a while, and takes the other one's leases for over."""
+    world = make_world(database, VARIANTS[variant], speed=10, latency_ms=60)
+    world.release(300)
+    other = world.start()
+    world.see_through(world.start(jumps={"10": DAY, "100": 0.0}))
+    assert 0 == other.end()
+    assert ([], 300, 0) == (world.breaks(), world.deliveries().total(), unknown(world))
 
 
 @pytest.mark.parametrize("variant", ["mute", "asked", "repeats"])
@@ -203,6 +205,16 @@ def test_a_vendor_that_was_away(make_world: MakeWorld, database: str) -> None:
     world.see_through(sender)
     assert [] == world.breaks()
     assert unknown(world) <= world.connections
+
+
+@pytest.mark.parametrize("database", DATABASES)
+def test_a_vendor_that_takes_its_time(make_world: MakeWorld, database: str) -> None:
+    """It breaks off, does not know the message, and delivers it later: nobody is told twice."""
+    late = {"late": {"share": 0.2, "seconds": 0.3}}
+    world = make_world(database, VARIANTS["asked"], latency_ms=5, speed=10, faults=late)
+    world.release(100)
+    world.finish()
+    assert ([], 100, 0) == (world.breaks(), world.deliveries().total(), unknown(world))
 
 
 def test_a_route_goes_on_without_one_of_its_vendors(make_world: MakeWorld) -> None:

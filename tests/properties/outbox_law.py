@@ -121,7 +121,7 @@ class Law:
             now: the present.
             held: references that a worker cleared and may still write.
         """
-        assert [] == self.truth.faults
+        assert not self.truth.faults, self.truth.faults
         with self.store.read() as connection:
             moves = self._new_moves(connection)
             self._read(connection)

@@ -185,12 +185,24 @@ class Worker:
         self.ledger.trouble = Trouble.NONE
         self._dies_at = ""
 
-    def hand_over(self, gateway: str, fates: Sequence[Fate]) -> None:
-        """The crew hands its next parcel over, or goes on with the one at which it froze."""
+    def can_hand_over(self, *gateways: str) -> bool:
+        """Say whether a parcel is at hand, at any gateway or at these, and nothing is frozen."""
+        return (
+            not self.is_dead
+            and not self.frozen
+            and any(self.hands[gateway].tasks for gateway in gateways or self.hands)
+        )
+
+    def hand_over(self, gateway: str, fates: Sequence[Fate]) -> list[Fate]:
+        """The crew hands its next parcel over, or goes on with the one at which it froze.
+
+        Returns:
+            The fates that are left over.
+        """
         line, tasks = self.lines[gateway], self.hands[gateway].tasks
-        if not tasks:
-            return
         line.fates = deque(fates)
+        if not tasks:
+            return []
         self.frozen.pop(gateway, None)
         try:
             tasks[0]()
@@ -200,6 +212,7 @@ class Worker:
             self.die()
         else:
             tasks.popleft()
+        return list(line.fates)
 
     def die(self) -> None:
         """The process ends; one on another machine is merely never heard of again."""

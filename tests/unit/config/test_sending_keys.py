@@ -122,6 +122,10 @@ routes:
             "both: [{networks: [Viettel], gateways: [one]}]",
             "both: needs a last rule without networks, for all the others.",
         ),
+        (
+            "both: [{gateways: [one]}, {gateways: [two]}]",
+            "both.0: lacks networks; only the last rule is for all.",
+        ),
         ("both: []", "both: needs a last rule without networks, for all the others."),
         ("one: [{gateways: [two]}]", "one: is the name of a gateway, too; choose another."),
         (
@@ -151,7 +155,7 @@ def test_waves_are_counts_and_shares(tmp_path: Path) -> None:
     assert (50, Decimal("0.05"), Decimal(1)) == found.waves
 
 
-@pytest.mark.parametrize("wave", ["0", "-5", "half", "5.5"])
+@pytest.mark.parametrize("wave", ["0", "-5", "half", "5.5", "0%", "-5%", "150%"])
 def test_a_wave_without_sense_is_refused(tmp_path: Path, wave: str) -> None:
     """The sentence names the wave and shows how it is written."""
     with pytest.raises(ConfigError) as error:

@@ -92,6 +92,7 @@ class Dispatch:
     #: hand-overs at once, on threads; without them one after the other, on the dispatcher's own
     threads: int = 0
     store: Store | None = None
+    journal: Callable[[Path, str], FlightJournal] = FlightJournal
     at: Callable[[str], None] = lambda _point: None
     said: list[str] = field(default_factory=list)
     progress: list[int] = field(default_factory=list)
@@ -100,7 +101,7 @@ class Dispatch:
         """A dispatcher with a lane for each of these gateways."""
         worker = worker or own_identity()
         store = self.store or self.office.store
-        journal = FlightJournal(self.flights, worker)
+        journal = self.journal(self.flights, worker)
         return Dispatcher(
             store=store,
             lanes=[self._lane(*each, store, worker, journal) for each in gateways.items()],

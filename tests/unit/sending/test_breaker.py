@@ -108,10 +108,15 @@ def test_closed_again_it_opens_after_five_failures() -> None:
         (OPEN, 9999, Permit.PROBE),
         (PROBING, 0, Permit.NONE),
         (PROBING, 15, Permit.PROBE),
+        (replace(OPEN, open_until=NOW + 600), 0, Permit.NONE),
+        (replace(OPEN, open_until=NOW + 86_400), 0, Permit.PROBE),
     ],
 )
 def test_what_may_be_handed_over(row: LaneRow, seconds: float, allowed: Permit) -> None:
-    """All, nothing, or one message; a probe that nobody hears of is made again."""
+    """All, nothing, or one message; a probe that nobody hears of is made again.
+
+    So is one that only a clock a day ahead has put off.
+    """
     assert allowed is permit(row, NOW + seconds)
 
 
