@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -60,6 +61,8 @@ class Known(NamedTuple):
 _BASE_32 = "abcdefghijklmnopqrstuvwxyz234567"
 _TEN_BITS = [first + second for first in _BASE_32 for second in _BASE_32]
 _SHIFTS = range(150, -1, -10)
+_REFERENCE = re.compile(r"([a-z2-7]{32})-([1-9]\d{0,9})", re.ASCII | re.IGNORECASE)
+_LAST_REVISION = 2**31 - 1
 
 
 def reference(dedup_key: bytes, revision: int) -> str:
@@ -75,11 +78,10 @@ def reference(dedup_key: bytes, revision: int) -> str:
 
 def key_of(name: str) -> tuple[bytes, int] | None:
     """The dedup key and revision that a reference names; None for anything else."""
-    key, _, revision = name.rpartition("-")
-    try:
-        return base64.b32decode(key.upper()), int(revision)
-    except ValueError:
+    found = _REFERENCE.fullmatch(name)
+    if found is None or int(found[2]) > _LAST_REVISION:
         return None
+    return base64.b32decode(found[1].upper()), int(found[2])
 
 
 #: States in which the fate of a message is still open.

@@ -196,8 +196,12 @@ class World:
         found = [each for each in self.workers if not each.is_dead and frozen == bool(each.frozen)]
         return found[which % len(found)] if found else None
 
-    def work(self, worker: Worker, gateway: str, fates: Sequence[Fate]) -> None:
-        """A worker looks, claims, hands over all it has, and settles, unless it stops before."""
+    def work(self, worker: Worker, gateway: str, fates: Sequence[Fate]) -> list[Fate]:
+        """A worker looks, claims, hands over all it has, and settles, unless it stops before.
+
+        Returns:
+            The fates that are left over.
+        """
         worker.look()
         worker.round(gateway)
         left = list(fates)
@@ -205,6 +209,14 @@ class World:
             left = worker.hand_over(gateway, left)
         if not worker.is_dead and not worker.frozen:
             worker.round(gateway)
+        return left
+
+    def work_everywhere(self, worker: Worker, fates: Sequence[Fate]) -> None:
+        """A worker does a round of work at each gateway."""
+        self.tend(self.store)
+        for gateway in self.telcos:
+            if not worker.is_dead and not worker.frozen:
+                fates = self.work(worker, gateway, fates)
 
     def recover(self, store: Store) -> None:
         """Somebody here looks for what lost workers held."""

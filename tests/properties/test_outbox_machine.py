@@ -31,7 +31,7 @@ from hypothesis.stateful import (
 )
 
 from smsengine.gateways.base import ReceiptStatus
-from smsengine.lifecycle import FAILED_STATES, MessageState
+from smsengine.lifecycle import FAILED_STATES, MessageState, RunState
 from smsengine.planning.planner import Resend
 from smsengine.store.engine import Store
 from tests.postgres import Databases
@@ -53,9 +53,11 @@ DOUBTFUL = (
     Fate.DIE_AFTER,
     Fate.DIE_LATE,
 )
+OPEN_STATES = (MessageState.QUEUED, MessageState.SENDING, MessageState.UNKNOWN)
 SOME = st.integers(0, 7)
 GATEWAYS = st.sampled_from(["alpha", "beta"])
-FATES = st.lists(st.sampled_from(DOUBTFUL) | st.sampled_from(list(Fate)), min_size=1, max_size=5)
+FATES = st.lists(st.sampled_from(list(Fate)), min_size=1, max_size=6)
+DOUBTFUL_FATES = st.lists(st.sampled_from(DOUBTFUL), min_size=1, max_size=6)
 Act = Callable[..., None]
 
 
@@ -115,9 +117,17 @@ class Machine(World, RuleBasedStateMachine):
     def somebody_tells_again(self, which: int, how: Resend, go: bool) -> None:
         self.tell_again(self.run(which), how, go=go)
 
-    @act(which=SOME, what=st.sampled_from(["resume", "release", "pause", "cancel"]))
-    def somebody_decides(self, which: int, what: str) -> None:
-        self.decide(self.run(which), what)
+    @act(which=SOME)
+    def somebody_decides(self, which: int) -> None:
+        """A run that waits for a word goes on, one that is under way is paused."""
+        run = self.run(which)
+        words = {RunState.PLANNED: "release", RunState.HELD: "release", RunState.PAUSED: "resume"}
+        self.decide(run, words.get(run.state, "pause"))
+
+    @precondition(lambda self: self.law.count(MessageState.SENDING, MessageState.UNKNOWN) > 1)
+    @act(which=SOME)
+    def somebody_cancels(self, which: int) -> None:
+        self.decide(self.run(which), "cancel")
 
     @precondition(lambda self: self.law.count(MessageState.UNKNOWN))
     @act()
@@ -137,10 +147,14 @@ class Machine(World, RuleBasedStateMachine):
         self.hire(elsewhere=elsewhere)
 
     @precondition(lambda self: self.worker(0))
-    @act(which=SOME, gateway=GATEWAYS, fates=FATES)
-    def a_worker_works(self, which: int, gateway: str, fates: list[Fate]) -> None:
-        self.tend(self.store)
-        self.work(self.worker(which), gateway, fates)
+    @act(which=SOME, fates=FATES)
+    def a_worker_works(self, which: int, fates: list[Fate]) -> None:
+        self.work_everywhere(self.worker(which), fates)
+
+    @precondition(lambda self: self.worker(0))
+    @act(which=SOME, fates=DOUBTFUL_FATES)
+    def a_worker_has_a_bad_day(self, which: int, fates: list[Fate]) -> None:
+        self.work_everywhere(self.worker(which), fates)
 
     @precondition(lambda self: self.worker(0))
     @act(which=SOME, gateway=GATEWAYS, trouble=st.sampled_from(list(Trouble)), looks=st.booleans())
@@ -153,9 +167,11 @@ class Machine(World, RuleBasedStateMachine):
         worker.round(gateway, trouble)
 
     @precondition(lambda self: any(worker.can_hand_over() for worker in self.workers))
-    @act(which=SOME, gateway=GATEWAYS, fates=FATES)
-    def a_worker_hands_over(self, which: int, gateway: str, fates: list[Fate]) -> None:
-        self.worker(which).hand_over(gateway, fates)
+    @act(which=SOME, fates=FATES)
+    def a_worker_hands_over(self, which: int, fates: list[Fate]) -> None:
+        able = [worker for worker in self.workers if worker.can_hand_over()]
+        worker = able[which % len(able)]
+        worker.hand_over(next(each for each in self.telcos if worker.can_hand_over(each)), fates)
 
     @precondition(lambda self: self.worker(0, frozen=True))
     @act(which=SOME, fates=FATES, dies=st.booleans())
@@ -168,7 +184,8 @@ class Machine(World, RuleBasedStateMachine):
 
     # -- what is looked after ------------------------------------------------------------------
 
-    @act(which=SOME, meanwhile=st.sampled_from(["", "pause", "cancel", "by-hand", "round"]))
+    @precondition(lambda self: self.law.count(*OPEN_STATES))
+    @act(which=SOME, meanwhile=st.sampled_from(["pause", "cancel", "by-hand", "round"]))
     def runs_are_tended(self, which: int, meanwhile: str) -> None:
         self.tend(self.amid(meanwhile, which))
 
@@ -199,6 +216,7 @@ class Machine(World, RuleBasedStateMachine):
     def a_telco_reports(self, which: int, **how: Any) -> None:
         self.report(which, **how)
 
+    @precondition(lambda self: self.law.count(MessageState.SENDING, MessageState.UNKNOWN))
     @act(seconds=st.sampled_from(LEAPS))
     def time_passes(self, seconds: int) -> None:
         self.pass_time(seconds)

@@ -117,7 +117,19 @@ def test_a_receipt_may_name_a_message_by_our_reference(sent: Office) -> None:
     assert ["accepted", "delivered"] == sent.states()
 
 
-@pytest.mark.parametrize("reference", ["x", "-1", "aaaa-x", "1-1-1", "đ-1"])
+@pytest.mark.parametrize(
+    "reference",
+    [
+        "x",
+        "-1",
+        "aaaa-x",
+        "1-1-1",
+        "đ-1",
+        f"{'a' * 32}-0",
+        f"{'a' * 32}-{10**30}",
+        f"{'a' * 32}--1",
+    ],
+)
 def test_a_reference_that_is_none_moves_nothing(sent: Office, reference: str) -> None:
     """What a stranger writes into a receipt is no name of ours."""
     assert 0 == receive(sent, of("", reference=reference))

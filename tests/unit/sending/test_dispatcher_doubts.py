@@ -69,7 +69,7 @@ def test_what_is_unknown_never_goes_to_another_gateway(
     dispatch.routes["trial"] = Route(name="trial", steps=(ordered(["first", "second"]),))
     dispatch.clock.stride = 20
     dispatch.office.released(rows(20))
-    dispatch.serve_for(2 * HOUR, first=first, second=telco)
+    dispatch.serve_for(HOUR / 2, first=first, second=telco)
     assert (["unknown", *["accepted"] * 19], [phone_of(place) for place in range(2, 21)]) == (
         dispatch.office.states(),
         sorted(telco.offered),
@@ -146,9 +146,9 @@ def test_a_throttled_repeat_is_due_later(dispatch: Dispatch, telco: Telco) -> No
 def test_repeats_end_well_before_the_gateway_forgets(dispatch: Dispatch, telco: Telco) -> None:
     """Ten minutes before the end of the window the last one is gone."""
     telco.capabilities, telco.usual = KNOWING, LOST_ANSWER
-    dispatch.clock.stride = 20
+    dispatch.clock.stride = 60
     dispatch.office.released(rows(1))
-    dispatch.serve_for(3 * HOUR, trial=telco)
+    dispatch.serve_for(2 * HOUR, trial=telco)
     assert (["unknown"], 1, True) == (
         dispatch.office.states(),
         len(telco.taken),
@@ -162,7 +162,7 @@ def test_repeats_are_capped(dispatch: Dispatch, telco: Telco) -> None:
     telco.usual = UNKNOWN
     dispatch.clock.stride = 20
     dispatch.office.released(rows(1))
-    dispatch.serve_for(2 * HOUR, trial=telco)
+    dispatch.serve_for(HOUR, trial=telco)
     waits = [after - before for before, after in pairwise(telco.seconds)]
     assert (MAX_ATTEMPTS, True) == (len(telco.seconds), waits[-1] > 10 * waits[0])
 
@@ -232,7 +232,7 @@ def test_questions_become_rarer(dispatch: Dispatch, telco: Telco) -> None:
     telco.tells = lambda _name: asked_at.append(dispatch.clock.monotonic()) or UNKNOWN
     dispatch.clock.stride = 20
     dispatch.office.released(rows(1))
-    dispatch.serve_for(3 * HOUR, trial=telco)
+    dispatch.serve_for(2 * HOUR, trial=telco)
     waits = [after - before for before, after in pairwise(asked_at)]
     assert (True, True, True) == (
         20 <= waits[0] <= 31,
@@ -294,7 +294,7 @@ def test_what_cannot_be_repeated_any_more_is_asked_about(dispatch: Dispatch, tel
     """Behind the window a question is what is left."""
     telco.capabilities = replace(KNOWING, can_query=True)
     telco.usual = LOST_ANSWER
-    dispatch.clock.stride = 20
+    dispatch.clock.stride = 60
     dispatch.office.released(rows(1))
     dispatch.serve_for(2 * HOUR, trial=telco)
     assert (["accepted"], 1, 1) == (

@@ -127,6 +127,7 @@ def test_receipts_are_waited_for_and_judged(
     """A wave of which the telco says that nothing arrived is the last, if it says so in time."""
     telco.capabilities = replace(SIMPLE, has_receipts=True)
     telco.status, telco.reports_after = status, after
+    dispatch.clock.stride = 5
     run = released(dispatch, stop=UNDELIVERED)
     dispatch.drain(run, trial=telco)
     assert state is dispatch.office.run(run.id).state
@@ -134,6 +135,7 @@ def test_receipts_are_waited_for_and_judged(
 
 def test_the_next_wave_waits_for_receipts(dispatch: Dispatch, telco: Telco) -> None:
     """The job says how long."""
+    dispatch.clock.stride = 2
     dispatch.drain(released(dispatch, stop=UNDELIVERED), trial=telco)
     first, second, third = (telco.times(phone_of(place))[0] for place in (5, 6, 11))
     assert (True, True) == (120 <= second - first <= 125, 120 <= third - second <= 125)
