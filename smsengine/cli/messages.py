@@ -16,7 +16,7 @@ from smsengine.lifecycle import MessageState
 from smsengine.phone import Phone, PhoneBook, mask
 from smsengine.receipts import resolving
 from smsengine.service.bootstrap import Engine
-from smsengine.store import attempts, receipts, skips
+from smsengine.store import attempts, receipts, runs, skips
 from smsengine.store import messages as stored
 
 
@@ -88,6 +88,11 @@ def _facts(row: RowMapping) -> dict[str, object]:
         "text": row["text"],
         "segments": row["segments"],
         "settled_at": row["settled_at"],
+        "gateway": row["gateway"],
+        "reference": stored.reference(bytes(row["dedup_key"]), row["revision"]),
+        "gateway_id": row["gateway_id"],
+        "code": row["code"],
+        "detail": row["detail"],
     }
 
 
@@ -149,7 +154,7 @@ def resolve(
         raise UsageError("resolve needs --reason: where was it looked up?")
     if bool(message_ids) == (run_id is not None):
         raise UsageError("Name either messages or --run.")
-    wanted = resolving.unknown_of(engine.store, run_id) if run_id else message_ids
+    wanted = _of_run(engine, run_id) if run_id else tuple(dict.fromkeys(message_ids))
     if not yes and len(wanted) > 1:
         click.confirm(f"Count {len(wanted)} messages as {as_}?", abort=True, err=True)
     resolved = resolving.resolve_by_hand(
@@ -170,6 +175,13 @@ def resolve(
     finish(Exit.LOOK if left else Exit.DONE)
 
 
+def _of_run(engine: Engine, run_id: int) -> Sequence[int]:
+    with engine.store.read() as connection:
+        if runs.get(connection, run_id) is None:
+            raise UsageError(f"There is no run {run_id}; see 'smsengine runs list'.")
+    return resolving.unknown_of(engine.store, run_id)
+
+
 def _show_message(row: RowMapping) -> None:
     say(f"Message {row['id']}: {row['job']} {row['period']}, {row['state']}", style="bold")
     say(
@@ -178,6 +190,11 @@ def _show_message(row: RowMapping) -> None:
     )
     if row["state"] == MessageState.SENDING:
         say(f"Hand-over {row['attempt']} through {row['gateway']} is at work.")
+    reference = stored.reference(bytes(row["dedup_key"]), row["revision"])
+    named = f", the gateway calls it {row['gateway_id']}" if row["gateway_id"] else ""
+    say(f"Our reference at the gateway is {reference}{named}.")
+    if row["code"] or row["detail"]:
+        say(f"Last word: {row['code'] or ''} {row['detail'] or ''}".rstrip())
     if row["replaces_id"]:
         say(f"Replaces message {row['replaces_id']}: {row['reason']}")
     say(f"  {row['text']}")

@@ -150,7 +150,8 @@ def resume(engine: Engine, run_id: int, *, yes: bool, as_json: bool) -> None:
     """Go on with a paused RUN, and send it; one that stopped after a wave goes on with the next."""
     run = _account(engine, run_id).run
     if run.state is RunState.PAUSED and not yes:
-        click.confirm(f"Paused: {run.held_because} Go on?", abort=True, err=True)
+        say(f"It was paused: {run.held_because}", stderr=True)
+        click.confirm("Go on?", abort=True, err=True)
     release.resume(engine.store, run, clock=engine.clock, actor=getpass.getuser())
     _send(engine, run_id, as_json=as_json)
 
@@ -160,10 +161,16 @@ def _send(engine: Engine, run_id: int, *, as_json: bool) -> None:
     with watching(quiet=as_json) as watch:
         sender.send_run(engine, _account(engine, run_id).run, watch)
     found = _account(engine, run_id)
+    paused = found.run.state is RunState.PAUSED
     if as_json:
         say_json(found.facts())
     else:
         show_account(engine.store, run_id)
+        if paused:
+            say(f"It is paused: {found.run.held_because}", style="yellow")
+            say(f"  go on: smsengine runs resume {run_id}")
+    if paused:
+        finish(Exit.REFUSED)
     finish(Exit.LOOK if found.needs_a_look else Exit.DONE)
 
 

@@ -241,8 +241,8 @@ def _wave(value: Any) -> Any:
 def _duration(value: Any) -> Any:
     if not isinstance(value, str):
         return value
-    match = re.fullmatch(r"([1-9]\d{0,5})\s*(minutes|hours|days)", value.strip(), re.ASCII)
-    found = timedelta(**{match[2]: int(match[1])}) if match is not None else timedelta.max
+    match = re.fullmatch(r"([1-9]\d{0,5})\s*(minute|hour|day)s?", value.strip(), re.ASCII)
+    found = timedelta(**{f"{match[2]}s": int(match[1])}) if match is not None else timedelta.max
     if found > timedelta(days=366):
         raise ValueError(f"is {value!r}; write a time such as 36 hours or 3 days, at most a year.")
     return found

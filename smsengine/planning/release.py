@@ -45,6 +45,10 @@ def release(store: Store, run: Run, *, key: bytes, clock: Clock, actor: str) -> 
         RefusedError: it is in no state to be released.
         StoreError: its seal is broken.
     """
+    if run.state is RunState.PAUSED:
+        raise RefusedError(
+            f"Run {run.id} ({run.label}) is paused; go on with 'smsengine runs resume {run.id}'."
+        )
     if run.state not in (RunState.PLANNED, RunState.HELD):
         raise RefusedError(f"Run {run.id} ({run.label}) is {run.state}; it cannot be released.")
     check_seal(store, run, key)

@@ -40,9 +40,9 @@ class Account:
 
     @property
     def needs_a_look(self) -> int:
-        """Messages that failed or whose fate is not known."""
-        states = (MessageState.UNKNOWN, MessageState.REJECTED, MessageState.UNDELIVERED)
-        return sum(self.states[state] for state in states)
+        """Messages that failed, were too late, or whose fate is not known."""
+        states = ("unknown", "rejected", "undelivered", "expired")
+        return sum(self.states[MessageState(state)] for state in states)
 
     def facts(self) -> dict[str, object]:
         """The account for programs."""

@@ -72,9 +72,10 @@ class Departures:
         # What was in the way the last time, the disk or the ledger; told until something leaves.
         self._trouble = ""
 
-    def is_resting(self, next_at: float, now: float) -> bool:
-        """Say whether the gateway was promised a rest."""
-        return self._pace.is_resting(next_at, now)
+    @property
+    def most_at_once(self) -> int | None:
+        """How many messages the pace lets leave in one call; None where there is no limit."""
+        return self._pace.most_at_once
 
     def is_outside_hours(self) -> bool:
         """Say whether people may not be texted now."""

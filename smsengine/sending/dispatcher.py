@@ -80,6 +80,7 @@ class Dispatcher:
         self._tell = tell
         self._at = at
         self._told = ""
+        self._told_refused: set[str] = set()
         self._tender = RunTender(store=store, clock=clock, actor=worker, at=at)
         self._work = Work()
         self._only: frozenset[int] | None = None
@@ -262,8 +263,16 @@ class Dispatcher:
         ]
         said = "; ".join(reasons) if len(reasons) == len(self._lanes) else ""
         if said and said != self._told:
-            self._tell(f"Waiting. {said}")
+            self._tell(f"Waiting: {said.rstrip('.')}.")
         self._told = said
+        refused = {lane.name for lane in self._lanes.values() if lane.row.paused_because}
+        for name in sorted(refused - self._told_refused) if not said else ():
+            because = self._lanes[name].row.paused_because
+            self._tell(
+                f"Gateway {name} refuses our account ({because}); what it should have sent goes"
+                f" through the others. When it is mended: smsengine gateways resume {name}"
+            )
+        self._told_refused = refused
 
     # -- questions -----------------------------------------------------------------------------
 

@@ -71,7 +71,7 @@ class Lane:
         sheet = gateway.capabilities
         self._claimer = Claimer(gateway=name, worker=worker, clock=clock, sheet=sheet)
         self._judge = self._make_judge(chance)
-        self._parcel_size = min(batch, sheet.max_batch)
+        self._parcel_size = min(batch, sheet.max_batch, departures.most_at_once or batch)
         self._flow = Flow(batch=batch, crew=sheet.concurrency)
         self._batch = batch
         self._work = Work()
@@ -145,8 +145,7 @@ class Lane:
             return f"refuses our account ({self.row.paused_because})"
         if breaker.permit(self.row, now) is not Permit.ALL:
             return "does not answer; it is tried again from time to time"
-        resting = self._departures.is_resting(self.row.free_at(now), now)
-        return "asked for a rest" if resting else ""
+        return "asked for a rest" if self.row.rests(now) else ""
 
     # -- a round -------------------------------------------------------------------------------
 

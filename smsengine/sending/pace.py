@@ -29,6 +29,9 @@ _SLOWEST = 0.05
 #: Complaints that come together are one complaint.
 _ONE_COMPLAINT_SECONDS = 1.0
 
+#: What a text takes where the contract counts segments.
+_USUAL_SEGMENTS = 2
+
 Unit = Literal["messages", "segments"]
 
 
@@ -72,17 +75,16 @@ class Pace:
         self._next = self._end = self._shared_end = self._each = 0.0
         self._speed = 1.0
 
-    def is_resting(self, next_at: float, now: float) -> bool:
-        """Say whether the gateway's time is taken for longer than reservations reach.
+    @property
+    def most_at_once(self) -> int | None:
+        """How many messages may leave in one call without filling a second too much.
 
-        Args:
-            next_at: from when on it is free.
-            now: the database's clock, in the same seconds.
+        A hundredth of what a second holds; None where there is no limit.
         """
         if self._rate is None:
-            return next_at > now
-        slowest = self._rate.per_second * self._speed
-        return next_at > now + 1.0 + 2 * max(_STRETCH_SECONDS, _LEAST_IN_STRETCH / slowest)
+            return None
+        segments = _USUAL_SEGMENTS if self._rate.unit == "segments" else 1
+        return max(1, int(self._rate.per_second / 100 / segments))
 
     def turn(self, messages: Sequence[Sized]) -> float:
         """When these messages may leave together.

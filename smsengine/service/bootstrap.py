@@ -251,8 +251,18 @@ class Engine:
 
     @cached_property
     def flights(self) -> FlightJournal:
-        """The flight journal of this process."""
-        return FlightJournal(self.settings.flights, self.identity)
+        """The flight journal of this process.
+
+        Raises:
+            ConfigError: its folder cannot be made or written.
+        """
+        folder = self.settings.flights
+        try:
+            return FlightJournal(folder, self.identity)
+        except OSError as error:
+            raise ConfigError(
+                f"{self.config}: flights: {folder} cannot be written ({error.strerror})."
+            ) from error
 
     def dispatcher(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -30,6 +31,7 @@ def examine(engine: Engine) -> Iterator[Finding]:
     yield Finding(what="configuration", good=True, said=str(engine.config))
     yield _asked("ledger", lambda: _ledger(engine))
     yield _disk(engine)
+    yield _asked("flights", lambda: _flights(engine))
     yield _asked("holidays", lambda: _holidays(engine))
     for name in engine.settings.gateways:
         yield _asked(f"gateway {name}", lambda name=name: _gateway(engine, name))  # type: ignore[misc]
@@ -62,6 +64,15 @@ def _disk(engine: Engine) -> Finding:
     free = shutil.disk_usage(engine.folder).free
     said = f"{free / 2**30:.1f} GiB free at {engine.folder}"
     return Finding(what="disk", good=free >= _LEAST_FREE_BYTES, said=said)
+
+
+def _flights(engine: Engine) -> str:
+    """The folder of the flight journals can be written, or made."""
+    folder = engine.settings.flights
+    there = next(each for each in (folder, *folder.parents) if each.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK):
+        raise ConfigError(f"{engine.config}: flights: {folder} cannot be written.")
+    return str(folder)
 
 
 def _holidays(engine: Engine) -> str:

@@ -61,7 +61,8 @@ def backup(engine: Engine, path: Path) -> None:
         raise UsageError("'db backup' copies SQLite; for PostgreSQL use pg_dump.")
     if path.exists():
         raise UsageError(f"{path} exists already; name a new file.")
-    engine.store.close()
+    if not Path(str(url.database)).exists():
+        raise UsageError(f"{url.database} does not exist; there is nothing to copy.")
     try:
         path.touch(mode=0o600)
         with (

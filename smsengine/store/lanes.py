@@ -44,17 +44,19 @@ class LaneRow:
     next_at: float = 0.0
     speed: float = 1.0
     slowed_at: float = 0.0
+    rest_until: float = 0.0
     breaker: BreakerState = BreakerState.CLOSED
     failures: int = 0
     trips: int = 0
     open_until: float = 0.0
     paused_because: str = ""
 
-    def free_at(self, now: float) -> float:
-        """From when on the gateway's time is free, unless a clock that was wrong has said so."""
-        is_near = self.next_at <= now + _FARTHEST_SECONDS
-        is_rest = self.slowed_at <= now and self.next_at <= self.slowed_at + _LONGEST_REST_SECONDS
-        return self.next_at if is_near or is_rest else now
+    def rests(self, now: float) -> bool:
+        """Say whether the gateway was promised a rest, unless a wrong clock promised it."""
+        is_likely = (
+            self.slowed_at <= now and self.rest_until <= self.slowed_at + _LONGEST_REST_SECONDS
+        )
+        return now < self.rest_until and is_likely
 
 
 def _lane(row: RowMapping) -> LaneRow:
@@ -161,6 +163,7 @@ def slow(
         .values(
             speed=speed,
             slowed_at=present,
+            rest_until=rested,
             next_at=case((lanes.c.next_at < rested, rested), else_=lanes.c.next_at),
         )
     )

@@ -262,6 +262,8 @@ lanes = Table(
     # The share of the contract's rate that was left after the gateway last complained, and when.
     Column("speed", Float(53), nullable=False, server_default="1"),
     Column("slowed_at", Float(53), nullable=False, server_default="0"),
+    # Until when the gateway asked to be left alone.
+    Column("rest_until", Float(53), nullable=False, server_default="0"),
     Column("breaker", String(10), nullable=False, server_default="closed"),
     Column("failures", Integer, nullable=False, server_default="0"),
     Column("trips", Integer, nullable=False, server_default="0"),

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable
+from decimal import Decimal
 from random import Random
 from typing import Any
 
 import pytest
 
 from smsengine.lifecycle import MessageState
-from tests.flow.chaos import FAULTS, RECEIPTS, VARIANTS, WAVES, Chaos
+from tests.flow.chaos import FAULTS, RECEIPTS, VARIANTS, Chaos
 from tests.flow.victims import POINTS
 from tests.flow.worlds import World
 
@@ -36,6 +37,8 @@ IN_ORDER = (
     "landing",
     "finishing",
 )
+#: So that one is always near.
+MANY_WAVES = [Decimal(n) / 20 for n in range(1, 21)]
 KILLS = 12
 
 
@@ -90,8 +93,8 @@ def test_every_point_has_its_turn() -> None:
 @pytest.mark.parametrize("database", DATABASES)
 def test_killed_once_at_each_named_point(make_world: MakeWorld, database: str) -> None:
     """One sender after the other dies at its point; then every message has a fate that is true."""
-    world = make_world(database, VARIANTS["asked"], speed=10, latency_ms=10, faults=FAULTS)
-    world.release(200, waves=WAVES)
+    world = make_world(database, VARIANTS["asked"], speed=10, latency_ms=40, faults=FAULTS)
+    world.release(300, waves=MANY_WAVES)
     assert [*IN_ORDER] == [died_at(world, point) for point in IN_ORDER]
     world.double.control(faults={})
     world.finish()

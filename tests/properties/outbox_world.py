@@ -196,7 +196,13 @@ class World:
         found = [each for each in self.workers if not each.is_dead and frozen == bool(each.frozen)]
         return found[which % len(found)] if found else None
 
-    def work(self, worker: Worker, gateway: str, fates: Sequence[Fate]) -> list[Fate]:
+    def work(
+        self,
+        worker: Worker,
+        gateway: str,
+        fates: Sequence[Fate],
+        trouble: Trouble = Trouble.NONE,
+    ) -> list[Fate]:
         """A worker looks, claims, hands over all it has, and settles, unless it stops before.
 
         Returns:
@@ -208,15 +214,17 @@ class World:
         while worker.can_hand_over(gateway):
             left = worker.hand_over(gateway, left)
         if not worker.is_dead and not worker.frozen:
-            worker.round(gateway)
+            worker.round(gateway, trouble)
         return left
 
-    def work_everywhere(self, worker: Worker, fates: Sequence[Fate]) -> None:
+    def work_everywhere(
+        self, worker: Worker, fates: Sequence[Fate], trouble: Trouble = Trouble.NONE
+    ) -> None:
         """A worker does a round of work at each gateway."""
         self.tend(self.store)
         for gateway in self.telcos:
             if not worker.is_dead and not worker.frozen:
-                fates = self.work(worker, gateway, fates)
+                fates = self.work(worker, gateway, fates, trouble)
 
     def recover(self, store: Store) -> None:
         """Somebody here looks for what lost workers held."""

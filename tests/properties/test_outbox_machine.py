@@ -42,8 +42,8 @@ from tests.properties.outbox_world import FLIGHT, MOST_ROWS, ROUTES, SHEETS, Wor
 
 #: Longer than a flight, than the pause between two questions, than a lease, than a telco's memory.
 LEAPS = (25, 150, 400, 4000)
-#: After these nobody can say at once what happened.
-DOUBTFUL = (
+#: What happens on a bad day: mostly that nobody can say at once what happened.
+BAD = (
     Fate.UNHEARD,
     Fate.UNSENT,
     Fate.LATE,
@@ -52,12 +52,16 @@ DOUBTFUL = (
     Fate.DIE_BEFORE,
     Fate.DIE_AFTER,
     Fate.DIE_LATE,
+    Fate.FAULT,
+    Fate.NO_NAME,
 )
 OPEN_STATES = (MessageState.QUEUED, MessageState.SENDING, MessageState.UNKNOWN)
 SOME = st.integers(0, 7)
 GATEWAYS = st.sampled_from(["alpha", "beta"])
 FATES = st.lists(st.sampled_from(list(Fate)), min_size=1, max_size=6)
-DOUBTFUL_FATES = st.lists(st.sampled_from(DOUBTFUL), min_size=1, max_size=6)
+STATUSES = st.lists(st.sampled_from(list(ReceiptStatus)), min_size=1, max_size=3)
+TROUBLES = st.sampled_from(list(Trouble))
+BAD_FATES = st.lists(st.sampled_from(BAD), min_size=1, max_size=6)
 Act = Callable[..., None]
 
 
@@ -147,17 +151,30 @@ class Machine(World, RuleBasedStateMachine):
         self.hire(elsewhere=elsewhere)
 
     @precondition(lambda self: self.worker(0))
-    @act(which=SOME, fates=FATES)
-    def a_worker_works(self, which: int, fates: list[Fate]) -> None:
-        self.work_everywhere(self.worker(which), fates)
+    @act(which=SOME, fates=FATES, trouble=TROUBLES)
+    def a_worker_works(self, which: int, **how: Any) -> None:
+        self.work_everywhere(self.worker(which), **how)
 
     @precondition(lambda self: self.worker(0))
-    @act(which=SOME, fates=DOUBTFUL_FATES)
-    def a_worker_has_a_bad_day(self, which: int, fates: list[Fate]) -> None:
-        self.work_everywhere(self.worker(which), fates)
+    @act(which=SOME, fates=BAD_FATES, trouble=TROUBLES)
+    def a_worker_has_a_bad_day(self, which: int, **how: Any) -> None:
+        self.work_everywhere(self.worker(which), **how)
 
     @precondition(lambda self: self.worker(0))
-    @act(which=SOME, gateway=GATEWAYS, trouble=st.sampled_from(list(Trouble)), looks=st.booleans())
+    @act(which=SOME, gateway=GATEWAYS, freezes=st.booleans())
+    def a_worker_falls_behind(self, which: int, gateway: str, freezes: bool) -> None:
+        """It claims, perhaps even begins to write, and is taken for lost."""
+        worker = self.worker(which)
+        self.tend(self.store)
+        worker.look()
+        worker.round(gateway)
+        if freezes:
+            worker.hand_over(gateway, [Fate.FREEZE])
+        self.pass_time(LEAPS[2])
+        self.recover(self.store)
+
+    @precondition(lambda self: self.worker(0))
+    @act(which=SOME, gateway=GATEWAYS, trouble=TROUBLES, looks=st.booleans())
     def a_worker_claims(self, which: int, gateway: str, trouble: Trouble, looks: bool) -> None:
         """By what it sees now or saw long ago; what has come back is settled with it."""
         self.law.is_fresh = looks
@@ -190,17 +207,34 @@ class Machine(World, RuleBasedStateMachine):
         self.tend(self.amid(meanwhile, which))
 
     @precondition(lambda self: self.law.count(MessageState.SENDING))
-    @act(which=SOME, meanwhile=st.sampled_from(["", "round", "round-and-die"]))
-    def lost_workers_are_looked_for(self, which: int, meanwhile: str) -> None:
+    @act(which=SOME, meanwhile=st.sampled_from(["", "round", "round-and-die"]), asks=st.booleans())
+    def lost_workers_are_looked_for(self, which: int, meanwhile: str, asks: bool) -> None:
+        """What they may have handed over may be asked about at once."""
         self.recover(self.amid(meanwhile, which))
+        for gateway in self.telcos if asks else ():
+            self.ask(gateway)
+            self.write_down(-1)
 
     @precondition(lambda self: self.law.count(MessageState.UNKNOWN))
     @act(gateway=GATEWAYS, deaf=st.booleans(), later=st.booleans())
     def a_gateway_is_asked(self, gateway: str, deaf: bool, later: bool) -> None:
-        """Its answer may be written down much later, when other things have happened."""
+        """Its answer may be written down much later."""
         self.ask(gateway, deaf=deaf)
         if not later:
             self.write_down(-1)
+
+    @precondition(lambda self: self.law.count(MessageState.UNKNOWN) and self.worker(0))
+    @act(gateway=GATEWAYS, which=SOME, fates=BAD_FATES, said=STATUSES)
+    def an_answer_takes_long(
+        self, gateway: str, which: int, fates: list[Fate], said: list[ReceiptStatus]
+    ) -> None:
+        """A person or a telco says it first, and it may be handed over again."""
+        self.ask(gateway)
+        if self.truth.taken:
+            self.report(-1 - which, said, at_once=True)
+        self.say_what_happened()
+        self.work_everywhere(self.worker(which), fates=fates)
+        self.write_down(-1)
 
     @precondition(lambda self: self.answers)
     @act(which=SOME)
@@ -208,11 +242,7 @@ class Machine(World, RuleBasedStateMachine):
         self.write_down(which)
 
     @precondition(lambda self: self.truth.taken)
-    @act(
-        which=SOME,
-        statuses=st.lists(st.sampled_from(list(ReceiptStatus)), min_size=1, max_size=3),
-        at_once=st.booleans(),
-    )
+    @act(which=st.integers(-3, 20), statuses=STATUSES, at_once=st.booleans())
     def a_telco_reports(self, which: int, **how: Any) -> None:
         self.report(which, **how)
 
@@ -240,8 +270,8 @@ class Machine(World, RuleBasedStateMachine):
 CHAOS = bool(os.environ.get("SMSENGINE_CHAOS"))
 STORIES = settings(
     derandomize=not CHAOS,
-    max_examples=1000 if CHAOS else 50,
-    stateful_step_count=100 if CHAOS else 50,
+    max_examples=1000 if CHAOS else 25,
+    stateful_step_count=100,
     deadline=None,
     database=None,
     suppress_health_check=list(HealthCheck),

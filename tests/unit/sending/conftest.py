@@ -36,7 +36,8 @@ from tests.doubles.telco import Telco
 #: A worker on another machine: whether it runs cannot be told from here.
 ELSEWHERE = "elsewhere:9:9:9"
 _AGE = (
-    "UPDATE lanes SET next_at = next_at - ?, slowed_at = slowed_at - ?, open_until ="
+    "UPDATE lanes SET next_at = next_at - ?, slowed_at = slowed_at - ?,"
+    " rest_until = rest_until - ?, open_until ="
     " CASE WHEN open_until > 0 THEN open_until - ? ELSE 0 END"
 )
 
@@ -72,7 +73,7 @@ class LedgerClock(ManualClock):
         assert self.now() < self._last, "it waits for ever"
         if self._store.engine.dialect.name != "sqlite":
             with self._store.write(durable=False) as connection:
-                execute(connection, _AGE, *[seconds] * 3)
+                execute(connection, _AGE, *[seconds] * 4)
 
     def wait(self, event: threading.Event, seconds: float) -> None:
         super().wait(event, max(seconds, self.stride))

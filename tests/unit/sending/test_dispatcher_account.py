@@ -116,7 +116,7 @@ def test_people_are_told_why_nothing_leaves(dispatch: Dispatch, telco: Telco) ->
     telco.usual = ACCOUNT
     dispatch.office.released(rows(2))
     dispatch.serve_for(30, trial=telco)
-    assert ["Waiting. trial refuses our account (401 wrong password)"] == dispatch.said
+    assert ["Waiting: trial refuses our account (401 wrong password)."] == dispatch.said
 
 
 def test_other_lanes_go_on(dispatch: Dispatch, telco: Telco) -> None:

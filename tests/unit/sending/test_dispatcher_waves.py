@@ -238,7 +238,7 @@ def test_a_night_costs_no_attempts(dispatch: Dispatch, telco: Telco, by_day: Run
 def test_people_are_told_when_it_goes_on(dispatch: Dispatch, telco: Telco, by_day: Run) -> None:
     """Once for the night."""
     dispatch.drain(by_day, trial=telco)
-    said = "Waiting. trial is outside its sending hours 07:30-09:00; goes on at 02/06 07:30"
+    said = "Waiting: trial is outside its sending hours 07:30-09:00; goes on at 02/06 07:30."
     assert [said] == dispatch.said
 
 

@@ -14,6 +14,7 @@ from smsengine.clock import ManualClock, SystemClock
 from smsengine.sending.pace import LATE_SECONDS, Pace, Rate, recovered, slowed
 from smsengine.store import lanes
 from smsengine.store.engine import Store
+from smsengine.store.lanes import LaneRow
 from tests.conftest import START
 
 _NUMBERS = count(1)
@@ -346,20 +347,24 @@ def test_a_complaint_halves_the_speed(speed: float, seconds: float, after: float
 
 
 @pytest.mark.parametrize(
-    ("rate", "seconds", "resting"),
-    [
-        (None, 0.0, False),
-        (None, 0.1, True),
-        (Rate(100), 1.1, False),
-        (Rate(100), 1.3, True),
-        (Rate(1), 8.9, False),
-        (Rate(1), 9.1, True),
-    ],
+    ("rate", "most"),
+    [(None, None), (Rate(5), 1), (Rate(199), 1), (Rate(5_000), 50), (Rate(1_000, "segments"), 5)],
 )
-def test_a_rest_is_told_from_a_reservation(
-    sqlite_store: Store, rate: Rate | None, seconds: float, *, resting: bool
+def test_a_call_holds_a_hundredth_of_a_second(
+    sqlite_store: Store, rate: Rate | None, most: int | None
 ) -> None:
-    """Time that is only reserved is no rest, and is waited for without a word."""
+    """What leaves together must not fill a second by more than the contract forgives."""
     pace = Pace(store=sqlite_store, gateway="trial", rate=rate, clock=ManualClock(START))
-    now = START.timestamp()
-    assert resting == pace.is_resting(now + seconds, now)
+    assert most == pace.most_at_once
+
+
+@pytest.mark.parametrize(
+    ("slowed_at", "rest_until", "rests"),
+    [(90.0, 110.0, True), (90.0, 100.0, False), (110.0, 120.0, False), (90.0, 1e9, False)],
+)
+def test_a_rest_is_kept_unless_a_wrong_clock_promised_it(
+    slowed_at: float, rest_until: float, *, rests: bool
+) -> None:
+    """Neither a promise from the future nor one without end holds a lane."""
+    row = LaneRow(gateway="trial", slowed_at=slowed_at, rest_until=rest_until)
+    assert rests == row.rests(100.0)

@@ -23,6 +23,7 @@ def upgrade() -> None:
         sa.Column("next_at", sa.Float(53), server_default="0", nullable=False),
         sa.Column("speed", sa.Float(53), server_default="1", nullable=False),
         sa.Column("slowed_at", sa.Float(53), server_default="0", nullable=False),
+        sa.Column("rest_until", sa.Float(53), server_default="0", nullable=False),
         sa.Column("breaker", sa.String(length=10), server_default="closed", nullable=False),
         sa.Column("failures", sa.Integer(), server_default="0", nullable=False),
         sa.Column("trips", sa.Integer(), server_default="0", nullable=False),
