@@ -22,6 +22,8 @@ from smsengine.store.claims import LEASE, Claimed
 
 #: A message that has not left by then stays: what others take for lost must not leave any more.
 _LEASE_MARGIN_SECONDS = 60.0
+#: An adapter that says so is believed, also where it forgot to ask: sending again would be twice.
+_MAY_BE_THERE = frozenset({OutcomeKind.ACCEPTED, OutcomeKind.DUPLICATE, OutcomeKind.UNKNOWN})
 #: How often a message that waits for its slot looks whether it may still leave.
 _LOOK_SECONDS = 0.2
 
@@ -103,6 +105,9 @@ class Departures:
             outcomes = gateway.send(outbound, clear)
             if len(outcomes) != len(parcel.messages):
                 raise ValueError("not one outcome for each message")
+            for message, outcome in zip(parcel.messages, outcomes, strict=True):
+                if outcome.kind in _MAY_BE_THERE:  # whether or not it asked for clearance
+                    parcel.departed.add(message.id)
         except Exception as error:  # noqa: BLE001 - an adapter's defect must not lose a message
             outcomes = [_broke_off(error)] * len(parcel.messages)
         parcel.outcomes = [

@@ -220,9 +220,11 @@ class World:
     def work_everywhere(
         self, worker: Worker, fates: Sequence[Fate], trouble: Trouble = Trouble.NONE
     ) -> None:
-        """A worker does a round of work at each gateway."""
+        """A worker does a round of work at each gateway, which is trusted again."""
         self.tend(self.store)
         for gateway in self.telcos:
+            if self.law.is_distrusted:
+                self.trust_again(gateway)
             if not worker.is_dead and not worker.frozen:
                 fates = self.work(worker, gateway, fates, trouble)
 

@@ -60,7 +60,7 @@ SOME = st.integers(0, 7)
 GATEWAYS = st.sampled_from(["alpha", "beta"])
 FATES = st.lists(st.sampled_from(list(Fate)), min_size=1, max_size=6)
 STATUSES = st.lists(st.sampled_from(list(ReceiptStatus)), min_size=1, max_size=3)
-TROUBLES = st.sampled_from(list(Trouble))
+TROUBLES = st.sampled_from([*[Trouble.NONE] * 6, *Trouble])
 BAD_FATES = st.lists(st.sampled_from(BAD), min_size=1, max_size=6)
 Act = Callable[..., None]
 
@@ -86,6 +86,7 @@ class Machine(World, RuleBasedStateMachine):
     """Stories about a ledger."""
 
     is_sound = False
+    cancels = 0
 
     @initialize(
         sheets=st.tuples(*[st.sampled_from(list(SHEETS))] * 2),
@@ -105,7 +106,7 @@ class Machine(World, RuleBasedStateMachine):
 
     # -- people --------------------------------------------------------------------------------
 
-    @precondition(lambda self: self.periods < 4)
+    @precondition(lambda self: self.periods < 12 and self.law.count(MessageState.QUEUED) < 6)
     @act(
         count=st.integers(1, MOST_ROWS),
         route=st.sampled_from(list(ROUTES)),
@@ -121,19 +122,22 @@ class Machine(World, RuleBasedStateMachine):
     def somebody_tells_again(self, which: int, how: Resend, go: bool) -> None:
         self.tell_again(self.run(which), how, go=go)
 
+    @precondition(lambda self: self.law.count(*OPEN_STATES))
     @act(which=SOME)
     def somebody_decides(self, which: int) -> None:
-        """A run that waits for a word goes on, one that is under way is paused."""
-        run = self.run(which)
+        """What waits for a word goes on; when nothing does, a run is paused."""
+        known = self.runs()
         words = {RunState.PLANNED: "release", RunState.HELD: "release", RunState.PAUSED: "resume"}
+        run = next((each for each in known if each.state in words), known[which % len(known)])
         self.decide(run, words.get(run.state, "pause"))
 
-    @precondition(lambda self: self.law.count(MessageState.SENDING, MessageState.UNKNOWN) > 1)
+    @precondition(lambda self: self.cancels < 3 and self.law.count(MessageState.UNKNOWN))
     @act(which=SOME)
     def somebody_cancels(self, which: int) -> None:
+        self.cancels += 1
         self.decide(self.run(which), "cancel")
 
-    @precondition(lambda self: self.law.count(MessageState.UNKNOWN))
+    @precondition(lambda self: self.law.count(MessageState.UNKNOWN) > 3)
     @act()
     def somebody_says_what_happened(self) -> None:
         self.say_what_happened()
@@ -202,7 +206,7 @@ class Machine(World, RuleBasedStateMachine):
     # -- what is looked after ------------------------------------------------------------------
 
     @precondition(lambda self: self.law.count(*OPEN_STATES))
-    @act(which=SOME, meanwhile=st.sampled_from(["pause", "cancel", "by-hand", "round"]))
+    @act(which=SOME, meanwhile=st.sampled_from(["pause", "by-hand", "round", "cancel"]))
     def runs_are_tended(self, which: int, meanwhile: str) -> None:
         self.tend(self.amid(meanwhile, which))
 
