@@ -18,7 +18,7 @@ from smsengine.store.engine import Store
 
 #: A slot that is missed by more than this is lost.
 LATE_SECONDS = 0.005
-#: How much of a gateway's time a process takes at once, and how many messages at least.
+#: How much of a gateway's time a process takes at once at most, and how many messages at least.
 _STRETCH_SECONDS = 0.1
 _LEAST_IN_STRETCH = 4
 #: What is kept back of the contract: a second that begins with a late slot is longer by as much.
@@ -74,6 +74,8 @@ class Pace:
         # the database's, and what one message or segment costs.
         self._next = self._end = self._shared_end = self._each = 0.0
         self._speed = 1.0
+        # How long the last stretch was meant to be, and how much of it was dealt out.
+        self._stretch = self._dealt = _LEAST_IN_STRETCH
 
     @property
     def most_at_once(self) -> int | None:
@@ -109,13 +111,26 @@ class Pace:
                 self._take(units)
             at = self._next
             self._next += units * self._each
+            self._dealt += units
             return at
+
+    def _wanted(self) -> int:
+        """How long the next stretch is, in messages or segments.
+
+        Twice the last one where that was used up, else what was used of it: a process that is
+        slower than the contract must not take time that another one then waits for in vain.
+        """
+        longest = round(_STRETCH_SECONDS / self._each)
+        more = 2 * self._stretch if self._dealt >= self._stretch else self._dealt
+        self._stretch = max(_LEAST_IN_STRETCH, min(more, longest))
+        return self._stretch
 
     def _take(self, units: int) -> None:
         """Take the next stretch of the gateway's time; what is left of the last is given back."""
         assert self._rate is not None
         self._each = 1 / (self._rate.per_second * self._speed * _KEPT)
-        seconds = max(units, _LEAST_IN_STRETCH, round(_STRETCH_SECONDS / self._each)) * self._each
+        seconds = max(units, self._wanted()) * self._each
+        self._dealt = 0
         left = max(0.0, self._end - max(self._next, self._clock.monotonic()))
         with self._store.write(durable=False) as connection:
             taken = lanes.reserve(
