@@ -110,7 +110,7 @@ class Worker:
             elsewhere: its identity on another machine; empty for a real process on this one.
             on_clear: told worker, gateway and reference of whatever may leave.
         """
-        self.process = None if elsewhere else subprocess.Popen(["sleep", "600"])
+        self.process = None if elsewhere else _a_process()
         self.identity = elsewhere or _identity_of(self.process)
         self.ledger = ShakyStore(store)
         self.journal = FlightJournal(folder, self.identity)
@@ -226,7 +226,7 @@ class Worker:
         """Let go of the process and its file."""
         if self.process is not None:
             self.process.kill()
-            self.process.wait()
+            self.process.communicate()
             self.process = None
         if self.journal is not None:
             self.journal.close()
@@ -235,6 +235,11 @@ class Worker:
     def holds(self, reference: str) -> bool:
         """Say whether bytes of a message may still leave, although it was cleared long ago."""
         return not self.is_dead and any(line.holds(reference) for line in self.lines.values())
+
+
+def _a_process() -> subprocess.Popen[bytes]:
+    """A process of this machine, which ends with ours at the latest."""
+    return subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
 
 
 def _identity_of(process: subprocess.Popen[bytes]) -> str:

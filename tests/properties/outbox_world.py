@@ -164,7 +164,7 @@ class World:
                 case "pause" | "cancel":
                     self.decide(self.run(which), meanwhile)
                 case "by-hand":
-                    self.say_what_happened()
+                    self.say_what_happened(which)
                 case "round" if worker is not None:
                     for gateway in self.telcos:
                         worker.round(gateway)
@@ -267,20 +267,25 @@ class World:
             doubts, answers = self.answers.pop(which % len(self.answers))
             tending.resolve(self.store, doubts, answers, self.clock.now())
 
-    def say_what_happened(self) -> None:
-        """A person looks into the telcos' books, where they are final, and says what happened."""
-        for run in self.runs():
-            for message in unknown_of(self.store, run.id):
-                name = self.law.name_of(message)
-                if not self._may_arrive(name):
-                    resolve_by_hand(
-                        self.store,
-                        [message],
-                        sent=name in self.truth.taken,
-                        reason="the telco's book",
-                        actor="somebody",
-                        clock=self.clock,
-                    )
+    def say_what_happened(self, which: int | None = None) -> None:
+        """A person looks a message, or all, up in the telcos' books, and says what happened.
+
+        A book is final about a message of which nothing is under way.
+        """
+        doubts = [message for run in self.runs() for message in unknown_of(self.store, run.id)]
+        if which is not None:
+            doubts = doubts[which : which + 1]
+        for message in doubts:
+            name = self.law.name_of(message)
+            if not self._may_arrive(name):
+                resolve_by_hand(
+                    self.store,
+                    [message],
+                    sent=name in self.truth.taken,
+                    reason="the telco's book",
+                    actor="somebody",
+                    clock=self.clock,
+                )
 
     def _may_arrive(self, name: str) -> bool:
         return any(name in telco.flying for telco in self.telcos.values()) or any(

@@ -14,9 +14,8 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from functools import wraps
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -25,7 +24,6 @@ from hypothesis.stateful import (
     RuleBasedStateMachine,
     initialize,
     invariant,
-    precondition,
     rule,
     run_state_machine_as_test,
 )
@@ -37,7 +35,7 @@ from smsengine.store.engine import Store
 from tests.postgres import Databases
 from tests.properties.outbox_law import watch
 from tests.properties.outbox_model import Fate
-from tests.properties.outbox_workers import Trouble
+from tests.properties.outbox_workers import Trouble, Worker
 from tests.properties.outbox_world import FLIGHT, MOST_ROWS, ROUTES, SHEETS, World
 
 #: Longer than a flight, than the pause between two questions, than a lease, than a telco's memory.
@@ -62,24 +60,40 @@ FATES = st.lists(st.sampled_from(list(Fate)), min_size=1, max_size=6)
 STATUSES = st.lists(st.sampled_from(list(ReceiptStatus)), min_size=1, max_size=3)
 TROUBLES = st.sampled_from([*[Trouble.NONE] * 6, *Trouble])
 BAD_FATES = st.lists(st.sampled_from(BAD), min_size=1, max_size=6)
-Act = Callable[..., None]
 
 
-def act(**arguments: Any) -> Callable[[Act], Act]:
-    """A rule; a story that breaks off within one is not brought to its end."""
+class Deed(NamedTuple):
+    """One thing that may happen: how often against others, when it may, and with what."""
 
-    def as_rule(do: Act) -> Act:
-        @wraps(do)
-        def acted(self: Machine, **drawn: Any) -> None:
-            self.is_sound = False
-            for telco in self.telcos.values():
-                telco.arrive(FLIGHT)
-            self.law.is_fresh = True
-            do(self, **drawn)
+    weight: int
+    may: Callable[[World], Any]
+    arguments: dict[str, st.SearchStrategy[Any]]
 
-        return cast(Act, rule(**arguments)(acted))
 
-    return as_rule
+DEEDS: dict[str, Deed] = {}
+Do = Callable[..., None]
+
+
+def deed(
+    weight: int = 1, *, when: Callable[[World], Any] = lambda _world: True, **arguments: Any
+) -> Callable[[Do], Do]:
+    """Let a method happen in stories."""
+
+    def listed(do: Do) -> Do:
+        DEEDS[do.__name__] = Deed(weight, when, arguments)
+        return do
+
+    return listed
+
+
+def in_doubt(world: World) -> int:
+    """How many messages nobody knows the fate of."""
+    return world.law.count(MessageState.UNKNOWN)
+
+
+def at_work(world: World) -> Worker | None:
+    """A worker that has neither died nor stopped."""
+    return world.worker(0)
 
 
 class Machine(World, RuleBasedStateMachine):
@@ -104,10 +118,22 @@ class Machine(World, RuleBasedStateMachine):
         self.plan(count=MOST_ROWS, route=route, waves=(), valid=None, go=True)
         self.tend(self.store)
 
+    @rule(data=st.data())
+    def something_happens(self, data: st.DataObject) -> None:
+        """One rule, not one for each deed: of many, hypothesis keeps most out of a story."""
+        self.is_sound = False
+        for telco in self.telcos.values():
+            telco.arrive(FLIGHT)
+        self.law.is_fresh = True
+        able = [name for name, each in DEEDS.items() if each.may(self) for _ in range(each.weight)]
+        name = data.draw(st.sampled_from(able), label="what")
+        getattr(self, name)(**data.draw(st.fixed_dictionaries(DEEDS[name].arguments), label="how"))
+
     # -- people --------------------------------------------------------------------------------
 
-    @precondition(lambda self: self.periods < 12 and self.law.count(MessageState.QUEUED) < 6)
-    @act(
+    @deed(
+        3,
+        when=lambda world: world.periods < 12 and world.law.count(MessageState.QUEUED) < 6,
         count=st.integers(1, MOST_ROWS),
         route=st.sampled_from(list(ROUTES)),
         waves=st.sampled_from([(), (1,), (2, 3)]),
@@ -117,13 +143,16 @@ class Machine(World, RuleBasedStateMachine):
     def a_run_is_planned(self, **how: Any) -> None:
         self.plan(**how)
 
-    @precondition(lambda self: self.law.count(MessageState.UNKNOWN, *FAILED_STATES))
-    @act(which=SOME, how=st.sampled_from([Resend.UNKNOWN, Resend.FAILED]), go=st.booleans())
+    @deed(
+        when=lambda world: world.law.count(MessageState.UNKNOWN, *FAILED_STATES),
+        which=SOME,
+        how=st.sampled_from([Resend.UNKNOWN, Resend.FAILED]),
+        go=st.booleans(),
+    )
     def somebody_tells_again(self, which: int, how: Resend, go: bool) -> None:
         self.tell_again(self.run(which), how, go=go)
 
-    @precondition(lambda self: self.law.count(*OPEN_STATES))
-    @act(which=SOME)
+    @deed(when=lambda world: world.law.count(*OPEN_STATES), which=SOME)
     def somebody_decides(self, which: int) -> None:
         """What waits for a word goes on; when nothing does, a run is paused."""
         known = self.runs()
@@ -131,41 +160,39 @@ class Machine(World, RuleBasedStateMachine):
         run = next((each for each in known if each.state in words), known[which % len(known)])
         self.decide(run, words.get(run.state, "pause"))
 
-    @precondition(lambda self: self.cancels < 3 and self.law.count(MessageState.UNKNOWN))
-    @act(which=SOME)
+    @deed(
+        when=lambda world: world.cancels < 3 and world.law.count(MessageState.UNKNOWN), which=SOME
+    )
     def somebody_cancels(self, which: int) -> None:
         self.cancels += 1
         self.decide(self.run(which), "cancel")
 
-    @precondition(lambda self: self.law.count(MessageState.UNKNOWN) > 3)
-    @act()
-    def somebody_says_what_happened(self) -> None:
-        self.say_what_happened()
+    @deed(when=in_doubt, which=SOME)
+    def somebody_says_what_happened(self, which: int) -> None:
+        self.say_what_happened(which)
 
-    @precondition(lambda self: self.law.is_distrusted)
-    @act(gateway=GATEWAYS)
+    @deed(when=lambda world: world.law.is_distrusted, gateway=GATEWAYS)
     def somebody_trusts_again(self, gateway: str) -> None:
         self.trust_again(gateway)
 
     # -- workers -------------------------------------------------------------------------------
 
-    @precondition(lambda self: sum(not worker.is_dead for worker in self.workers) < 3)
-    @act(elsewhere=st.booleans())
+    @deed(
+        when=lambda world: sum(not worker.is_dead for worker in world.workers) < 3,
+        elsewhere=st.booleans(),
+    )
     def a_worker_begins(self, elsewhere: bool) -> None:
         self.hire(elsewhere=elsewhere)
 
-    @precondition(lambda self: self.worker(0))
-    @act(which=SOME, fates=FATES, trouble=TROUBLES)
+    @deed(4, when=at_work, which=SOME, fates=FATES, trouble=TROUBLES)
     def a_worker_works(self, which: int, **how: Any) -> None:
         self.work_everywhere(self.worker(which), **how)
 
-    @precondition(lambda self: self.worker(0))
-    @act(which=SOME, fates=BAD_FATES, trouble=TROUBLES)
+    @deed(4, when=at_work, which=SOME, fates=BAD_FATES, trouble=TROUBLES)
     def a_worker_has_a_bad_day(self, which: int, **how: Any) -> None:
         self.work_everywhere(self.worker(which), **how)
 
-    @precondition(lambda self: self.worker(0))
-    @act(which=SOME, gateway=GATEWAYS, freezes=st.booleans())
+    @deed(when=at_work, which=SOME, gateway=GATEWAYS, freezes=st.booleans())
     def a_worker_falls_behind(self, which: int, gateway: str, freezes: bool) -> None:
         """It claims, perhaps even begins to write, and is taken for lost."""
         worker = self.worker(which)
@@ -177,8 +204,7 @@ class Machine(World, RuleBasedStateMachine):
         self.pass_time(LEAPS[2])
         self.recover(self.store)
 
-    @precondition(lambda self: self.worker(0))
-    @act(which=SOME, gateway=GATEWAYS, trouble=TROUBLES, looks=st.booleans())
+    @deed(2, when=at_work, which=SOME, gateway=GATEWAYS, trouble=TROUBLES, looks=st.booleans())
     def a_worker_claims(self, which: int, gateway: str, trouble: Trouble, looks: bool) -> None:
         """By what it sees now or saw long ago; what has come back is settled with it."""
         self.law.is_fresh = looks
@@ -187,15 +213,24 @@ class Machine(World, RuleBasedStateMachine):
             worker.look()
         worker.round(gateway, trouble)
 
-    @precondition(lambda self: any(worker.can_hand_over() for worker in self.workers))
-    @act(which=SOME, fates=FATES)
+    @deed(
+        3,
+        when=lambda world: any(worker.can_hand_over() for worker in world.workers),
+        which=SOME,
+        fates=FATES,
+    )
     def a_worker_hands_over(self, which: int, fates: list[Fate]) -> None:
         able = [worker for worker in self.workers if worker.can_hand_over()]
         worker = able[which % len(able)]
         worker.hand_over(next(each for each in self.telcos if worker.can_hand_over(each)), fates)
 
-    @precondition(lambda self: self.worker(0, frozen=True))
-    @act(which=SOME, fates=FATES, dies=st.booleans())
+    @deed(
+        2,
+        when=lambda world: world.worker(0, frozen=True),
+        which=SOME,
+        fates=FATES,
+        dies=st.booleans(),
+    )
     def a_frozen_worker_goes_on(self, which: int, fates: list[Fate], dies: bool) -> None:
         worker = self.worker(which, frozen=True)
         if dies:
@@ -205,13 +240,21 @@ class Machine(World, RuleBasedStateMachine):
 
     # -- what is looked after ------------------------------------------------------------------
 
-    @precondition(lambda self: self.law.count(*OPEN_STATES))
-    @act(which=SOME, meanwhile=st.sampled_from(["pause", "by-hand", "round", "cancel"]))
+    @deed(
+        when=lambda world: world.law.count(*OPEN_STATES),
+        which=SOME,
+        meanwhile=st.sampled_from(["pause", "by-hand", "round", "cancel"]),
+    )
     def runs_are_tended(self, which: int, meanwhile: str) -> None:
         self.tend(self.amid(meanwhile, which))
 
-    @precondition(lambda self: self.law.count(MessageState.SENDING))
-    @act(which=SOME, meanwhile=st.sampled_from(["", "round", "round-and-die"]), asks=st.booleans())
+    @deed(
+        2,
+        when=lambda world: world.law.count(MessageState.SENDING),
+        which=SOME,
+        meanwhile=st.sampled_from(["", "round", "round-and-die"]),
+        asks=st.booleans(),
+    )
     def lost_workers_are_looked_for(self, which: int, meanwhile: str, asks: bool) -> None:
         """What they may have handed over may be asked about at once."""
         self.recover(self.amid(meanwhile, which))
@@ -219,16 +262,20 @@ class Machine(World, RuleBasedStateMachine):
             self.ask(gateway)
             self.write_down(-1)
 
-    @precondition(lambda self: self.law.count(MessageState.UNKNOWN))
-    @act(gateway=GATEWAYS, deaf=st.booleans(), later=st.booleans())
+    @deed(2, when=in_doubt, gateway=GATEWAYS, deaf=st.booleans(), later=st.booleans())
     def a_gateway_is_asked(self, gateway: str, deaf: bool, later: bool) -> None:
         """Its answer may be written down much later."""
         self.ask(gateway, deaf=deaf)
         if not later:
             self.write_down(-1)
 
-    @precondition(lambda self: self.law.count(MessageState.UNKNOWN) and self.worker(0))
-    @act(gateway=GATEWAYS, which=SOME, fates=BAD_FATES, said=STATUSES)
+    @deed(
+        when=lambda world: world.law.count(MessageState.UNKNOWN) and world.worker(0),
+        gateway=GATEWAYS,
+        which=SOME,
+        fates=BAD_FATES,
+        said=STATUSES,
+    )
     def an_answer_takes_long(
         self, gateway: str, which: int, fates: list[Fate], said: list[ReceiptStatus]
     ) -> None:
@@ -236,22 +283,28 @@ class Machine(World, RuleBasedStateMachine):
         self.ask(gateway)
         if self.truth.taken:
             self.report(-1 - which, said, at_once=True)
-        self.say_what_happened()
+        self.say_what_happened(which)
         self.work_everywhere(self.worker(which), fates=fates)
         self.write_down(-1)
 
-    @precondition(lambda self: self.answers)
-    @act(which=SOME)
+    @deed(when=lambda world: world.answers, which=SOME)
     def an_answer_is_written_down(self, which: int) -> None:
         self.write_down(which)
 
-    @precondition(lambda self: self.truth.taken)
-    @act(which=st.integers(-3, 20), statuses=STATUSES, at_once=st.booleans())
+    @deed(
+        when=lambda world: world.truth.taken,
+        which=st.integers(-3, 20),
+        statuses=STATUSES,
+        at_once=st.booleans(),
+    )
     def a_telco_reports(self, which: int, **how: Any) -> None:
         self.report(which, **how)
 
-    @precondition(lambda self: self.law.count(MessageState.SENDING, MessageState.UNKNOWN))
-    @act(seconds=st.sampled_from(LEAPS))
+    @deed(
+        2,
+        when=lambda world: world.law.count(MessageState.SENDING, MessageState.UNKNOWN),
+        seconds=st.sampled_from(LEAPS),
+    )
     def time_passes(self, seconds: int) -> None:
         self.pass_time(seconds)
 
