@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class OutcomeKind(StrEnum):
@@ -43,8 +44,7 @@ class Scope(StrEnum):
     CALLER = "caller"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """The answer to one hand-over. ``code`` is the gateway's own, ``detail`` is for people."""
 
     kind: OutcomeKind
@@ -60,8 +60,7 @@ class Outcome:
 HELD_BACK = Outcome(kind=OutcomeKind.TRANSIENT, code="held-back")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Outbound:
+class Outbound(NamedTuple):
     """One message on its way. ``address`` is E.164; ``reference`` is our stable name for it."""
 
     reference: str

@@ -160,8 +160,7 @@ class HttpGateway(Gateway):
 
     def _tidy(self, outcome: Outcome, *messages: Outbound) -> Outcome:
         """An outcome whose words are short and say nothing private."""
-        return replace(
-            outcome,
+        return outcome._replace(
             code=outcome.code[:_MOST_CODE],
             detail=self._redactor.clean(outcome.detail, messages)[:_MOST_DETAIL],
             gateway_id=outcome.gateway_id and outcome.gateway_id[:_MOST_ID],

@@ -211,7 +211,7 @@ def _settlement(
 ) -> Settlement:
     unknown = reaction.state is MessageState.UNKNOWN
     gave_up = outcome.kind is OutcomeKind.TRANSIENT and reaction.state is MessageState.REJECTED
-    detail = f"Given up after {MAX_ATTEMPTS} attempts. {outcome.detail}" if gave_up else ""
+    detail = f"Given up after {MAX_ATTEMPTS} attempts. " * gave_up + outcome.detail
     return Settlement(
         message.id,
         message.attempt,
@@ -220,8 +220,8 @@ def _settlement(
         gateway,
         outcome.gateway_id and kept(outcome.gateway_id, LONGEST_GATEWAY_ID),
         outcome.kind,
-        kept(outcome.code, LONGEST_CODE),
-        kept((detail or outcome.detail).strip(), _LONGEST_DETAIL),
+        outcome.code and kept(outcome.code, LONGEST_CODE),
+        detail and kept(detail.strip(), _LONGEST_DETAIL),
         message.burnt + reaction.burns,
         (message.unknown_since or parcel.started_at) if unknown else None,
         parcel.started_at,

@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import (
     Connection,
-    Dialect,
     Executable,
     RowMapping,
     bindparam,
@@ -25,10 +24,9 @@ from sqlalchemy import (
     true,
     update,
 )
-from sqlalchemy.dialects import postgresql
 
 from smsengine.lifecycle import MessageState
-from smsengine.store.bulk import Bulk, Given, bound_instant
+from smsengine.store.bulk import Bulk, Given
 from smsengine.store.claims import LEASE
 from smsengine.store.messages import UNSETTLED
 from smsengine.store.tables import Instant, attempts, messages
@@ -56,30 +54,24 @@ class Settlement(NamedTuple):
     started_at: datetime
 
 
-_NEW = (
-    "state",
-    "due_at",
-    "gateway",
-    "gateway_id",
-    "code",
-    "detail",
-    "burnt",
-    "unknown_since",
-    "settled_at",
-)
+_NEW = ("state", "due_at", "gateway", "gateway_id", "code", "detail", "burnt", "unknown_since")
+_OPEN = f"('{MessageState.SENDING}', '{MessageState.UNKNOWN}')"
+_UNSETTLED = ", ".join(f"'{state}'" for state in sorted(UNSETTLED))
 
 
 def _settle_statement(_kind: Any, given: Given) -> Executable:
-    open_states: Any = literal_column(f"('{MessageState.SENDING}', '{MessageState.UNKNOWN}')")
-    new = {name: given[f"new_{name}"] for name in _NEW}
-    new["gateway_id"] = func.coalesce(new["gateway_id"], messages.c.gateway_id)
+    state_in: Any = given["state"].op("IN")
+    waits = state_in(literal_column(f"({_UNSETTLED})"))
+    new = {name: given[name] for name in _NEW}
+    new["gateway_id"] = func.coalesce(given["gateway_id"], messages.c.gateway_id)
+    new["settled_at"] = case((waits, null()), else_=given["ended_at"])
     return (
         update(messages)
         .where(
-            messages.c.id == given["message"],
-            messages.c.worker == given["holder"],
-            messages.c.attempt == given["tried"],
-            messages.c.state.op("IN")(open_states),
+            messages.c.id == given["message_id"],
+            messages.c.worker == given["worker"],
+            messages.c.attempt == given["attempt"],
+            messages.c.state.op("IN")(literal_column(_OPEN)),
         )
         .values(**new, worker=null(), lease_until=null())
     )
@@ -87,12 +79,8 @@ def _settle_statement(_kind: Any, given: Given) -> Executable:
 
 _SETTLE = Bulk(
     _settle_statement,
-    {f"new_{name}": messages.c[name].type for name in _NEW}
-    | {
-        "message": messages.c.id.type,
-        "holder": messages.c.worker.type,
-        "tried": messages.c.attempt.type,
-    },
+    {name: messages.c[name].type for name in (*_NEW, "worker", "attempt")}
+    | {"message_id": messages.c.id.type, "ended_at": messages.c.settled_at.type},
 )
 _ATTEMPT = (
     "message_id",
@@ -109,11 +97,8 @@ _ATTEMPT = (
 
 def _record_statement(kind: Any, given: Given) -> Executable:
     """An attempt that was taken for lost may be heard of after all: its real end replaces that."""
-    insert = kind.insert(attempts)
-    if kind is postgresql:
-        insert = insert.from_select(list(_ATTEMPT), select(*(given[name] for name in _ATTEMPT)))
-    else:
-        insert = insert.values(dict(given))
+    rows = select(*(given[name] for name in _ATTEMPT)).where(true())
+    insert = kind.insert(attempts).from_select(list(_ATTEMPT), rows)
     ended = {name: insert.excluded[name] for name in ("ended_at", "outcome", "code", "detail")}
     statement: Executable = insert.on_conflict_do_update(
         index_elements=["message_id", "number"], set_=ended
@@ -140,71 +125,24 @@ def settle(
     Returns:
         How many messages were still this worker's.
     """
-    bound = _Bound(connection.dialect)
-    ended = bound[now]
-    settled = _SETTLE.execute(
-        connection,
-        [
-            (
-                str(result.state),
-                bound[result.due_at],
-                result.gateway,
-                result.gateway_id,
-                result.code,
-                result.detail,
-                result.burnt,
-                bound[result.unknown_since],
-                None if result.state in UNSETTLED else ended,
-                result.message_id,
-                worker,
-                result.attempt,
-            )
-            for result in results
-        ],
-    )
-    tried = [result for result in results if result.outcome]
-    _record(connection, worker, gateway, tried, bound=bound, ended=ended)
+    columns = _columns(results)
+    of_message = {name: columns[name] for name in (*_NEW, "message_id", "attempt")}
+    settled = _SETTLE.execute(connection, of_message, {"worker": worker, "ended_at": now})
+    if not all(columns["outcome"]):
+        columns = _columns([result for result in results if result.outcome])
+    columns["number"] = columns["attempt"]
+    own = ("message_id", "number", "started_at", "outcome", "code", "detail")
+    alike = {"gateway": gateway, "worker": worker, "ended_at": now}
+    _RECORD.execute(connection, {name: columns[name] for name in own}, alike)
     return settled
 
 
-class _Bound(dict[datetime | None, Any]):
-    """Instants as the driver takes them; a batch has few different ones."""
-
-    def __init__(self, dialect: Dialect) -> None:
-        super().__init__()
-        self._dialect = dialect
-
-    def __missing__(self, instant: datetime | None) -> Any:
-        self[instant] = bound_instant(instant, self._dialect)
-        return self[instant]
-
-
-def _record(
-    connection: Connection,
-    worker: str,
-    gateway: str,
-    results: Sequence[Settlement],
-    *,
-    bound: _Bound,
-    ended: Any,
-) -> None:
-    _RECORD.execute(
-        connection,
-        [
-            (
-                result.message_id,
-                result.attempt,
-                gateway,
-                worker,
-                bound[result.started_at],
-                ended,
-                str(result.outcome),
-                result.code,
-                result.detail,
-            )
-            for result in results
-        ],
-    )
+def _columns(results: Sequence[Settlement]) -> dict[str, Sequence[Any]]:
+    columns: Any = zip(*results, strict=True) if results else [()] * len(Settlement._fields)
+    found = dict[str, Sequence[Any]](zip(Settlement._fields, columns, strict=True))
+    for name in ("state", "outcome"):
+        found[name] = list(map(str, found[name]))
+    return found
 
 
 class Held(NamedTuple):
@@ -288,9 +226,16 @@ def lose(
             for each in found
         ],
     )
-    bound = _Bound(connection.dialect)
     lost = _lost(connection, found)
-    _RECORD.execute(connection, [_lost_attempt(each, bound, now) for each in lost])
+    columns: dict[str, Sequence[Any]] = {
+        "message_id": [each.id for each in lost],
+        "number": [each.attempt for each in lost],
+        "gateway": [each.gateway for each in lost],
+        "worker": [each.worker for each in lost],
+        "started_at": [each.lease_until - LEASE for each in lost],
+    }
+    alike = {"ended_at": now, "outcome": "unknown", "code": LOST, "detail": ""}
+    _RECORD.execute(connection, columns, alike)
     return moved
 
 
@@ -302,12 +247,6 @@ def _lost(connection: Connection, found: Sequence[Held]) -> list[Held]:
     )
     lost = {tuple(row) for row in connection.execute(statement)}
     return [each for each in found if (each.id, each.attempt, each.worker) in lost]
-
-
-def _lost_attempt(each: Held, bound: _Bound, now: datetime) -> tuple[Any, ...]:
-    started, ended = bound[each.lease_until - LEASE], bound[now]
-    outcome = ("unknown", LOST, "")
-    return (each.id, each.attempt, each.gateway, each.worker, started, ended, *outcome)
 
 
 #: When a gateway is asked of which it is not known here how long a message may be on its way.

@@ -1,16 +1,16 @@
-"""Statements for thousands of rows at once, compiled once, given ready tuples.
+"""Statements for thousands of rows at once, compiled once, given columns of values.
 
-SQLite executes a statement again for each tuple, which costs next to nothing where no network lies
-between. PostgreSQL gets all rows as arrays in one statement, since each statement is a message to
-the server.
+A statement reads its rows from a table ``given``: PostgreSQL gets it as ``unnest`` of arrays, since
+each statement is a message to the server; SQLite as ``VALUES``, since a statement that is executed
+for each row costs twice as much (measured for a settlement: 6.2 µs a row, and 2.8 µs so).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from functools import cache, lru_cache
-from operator import itemgetter
+from functools import cache, lru_cache, partial
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import (
@@ -22,7 +22,9 @@ from sqlalchemy import (
     Text,
     bindparam,
     cast,
+    column,
     func,
+    table,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.types import TypeEngine
@@ -31,6 +33,8 @@ from smsengine.store.tables import Instant
 
 #: For each name of a row's values, what stands for it in a statement.
 Given = Mapping[str, Any]
+#: SQLite takes 32,766 values in a statement.
+_MOST_VALUES = 10_000
 
 
 class Bulk:
@@ -44,61 +48,108 @@ class Bulk:
         Args:
             make: builds the statement from the dialect's module, ``sqlite`` or ``postgresql``, and
                 from what stands for the values of a row. Constants in it are ``literal_column``.
-            types: the names of a row's values with their types, in the order of the tuples.
+            types: the names of a row's values with their types.
         """
         self._make = make
         self._types = types
-        self._one_by_one = cache(self._compile_one_by_one)
-        self._at_once = lru_cache(maxsize=64)(self._compile_at_once)
+        self._for_sqlite = lru_cache(maxsize=128)(self._compile_for_sqlite)
+        self._for_postgresql = lru_cache(maxsize=64)(self._compile_for_postgresql)
 
-    def execute(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> int:
-        """Execute for these rows; instants are ``bound_instant``.
+    def execute(
+        self,
+        connection: Connection,
+        columns: Mapping[str, Sequence[Any]],
+        alike: Mapping[str, Any],
+    ) -> int:
+        """Execute for rows that all differ.
+
+        A value that is the same in all rows is given once, also where it comes as a column. Of a
+        settlement most are: measured on PostgreSQL for 100,000, this takes 0.5 s of the client's
+        time where arrays of everything take 2.9 s.
+
+        Args:
+            connection: of a transaction that writes.
+            columns: values row by row, all columns as long as each other.
+            alike: values that are the same in all rows.
 
         Returns:
             How many rows were written or changed in all.
         """
-        if not rows:
+        count = len(next(iter(columns.values())))
+        if not count:
             return 0
+        varied = {
+            name: values for name, values in columns.items() if values.count(values[0]) < count
+        }
+        once = {name: values[0] for name, values in columns.items() if name not in varied}
+        once.update(alike)
         if connection.dialect.name == "sqlite":
-            sql, places = self._one_by_one()
-            in_order = places == tuple(range(len(self._types)))
-            ready = list(rows if in_order else map(itemgetter(*places), rows))
-            return connection.exec_driver_sql(sql, ready).rowcount
-        columns = [list(column) for column in zip(*rows, strict=True)]
-        alike = tuple(len(set(column)) == 1 for column in columns)
-        sql, places = self._at_once(alike)
-        given = tuple(columns[place][0] if alike[place] else columns[place] for place in places)
-        return connection.exec_driver_sql(sql, given).rowcount
+            return self._execute_on_sqlite(connection, varied, once, count)
+        sql, order = self._for_postgresql(tuple(varied))
+        given = once | {name: list(values) for name, values in varied.items()}
+        return connection.exec_driver_sql(sql, tuple(given[name] for name in order)).rowcount
 
-    def _compile_one_by_one(self) -> tuple[str, tuple[int, ...]]:
+    def _execute_on_sqlite(
+        self,
+        connection: Connection,
+        varied: Mapping[str, Sequence[Any]],
+        once: Mapping[str, Any],
+        count: int,
+    ) -> int:
+        text = cache(partial(bound_instant, dialect=connection.dialect))
+        instants = {name for name, kind in self._types.items() if isinstance(kind, Instant)}
+        varied = {
+            name: list(map(text, values)) if name in instants else values
+            for name, values in varied.items()
+        }
+        once = {name: text(value) if name in instants else value for name, value in once.items()}
+        step = _MOST_VALUES // max(1, len(varied))
+        changed = 0
+        for start in range(0, count, step) if varied else [0]:
+            some = [values[start : start + step] for values in varied.values()]
+            sql, order, before = self._for_sqlite(tuple(varied), len(some[0]) if some else 0)
+            rows = chain.from_iterable(zip(*some, strict=True))
+            constants = [once[name] for name in order]
+            values = (*constants[:before], *rows, *constants[before:])
+            changed += connection.exec_driver_sql(sql, values).rowcount
+        return changed
+
+    def _compile_for_sqlite(self, varied: tuple[str, ...], rows: int) -> tuple[str, list[str], int]:
+        """Also says how many of the constants stand before the rows."""
         given: dict[str, Any] = {name: bindparam(name) for name in self._types}
-        return self._text(self._make(sqlite, given), sqlite, "qmark")
+        if varied:
+            of_rows = table("given", *(column(name) for name in varied))
+            given |= {name: of_rows.c[name] for name in varied}
+        sql, order = _text(self._make(sqlite, given), sqlite.dialect(paramstyle="qmark"))
+        head, is_of_rows, tail = sql.partition("FROM given")
+        if is_of_rows:
+            row = f"({', '.join('?' * len(varied))})"
+            named = ", ".join(f"column{number} AS {name}" for number, name in enumerate(varied, 1))
+            listed = ", ".join([row] * rows)
+            sql = f"{head}FROM (SELECT {named} FROM (VALUES {listed})) AS given{tail}"  # noqa: S608 - names of columns
+        return sql, order, head.count("?")
 
-    def _compile_at_once(self, alike: tuple[bool, ...]) -> tuple[str, tuple[int, ...]]:
-        """The rows as columns of ``unnest``; a value that is alike in all rows is given once.
-
-        Of a settlement most values are: measured for 100,000, this takes 0.5 s of the client's time
-        where arrays of everything take 2.9 s.
-        """
+    def _compile_for_postgresql(self, varied: tuple[str, ...]) -> tuple[str, list[str]]:
         given: dict[str, Any] = {}
         arrays: dict[str, Any] = {}
-        for (name, kind), same in zip(self._types.items(), alike, strict=True):
+        for name, kind in self._types.items():
             # With its type: an array of nothing but NULL has none of its own. Never one with a
             # length: a cast would cut what is too long, where the column refuses it.
             plain = Text() if isinstance(kind, String) else kind
-            if same:
-                given[name] = cast(bindparam(name), plain)
-            else:
+            if name in varied:
                 arrays[name] = cast(bindparam(name), ARRAY(plain))
+            else:
+                given[name] = cast(bindparam(name), plain)
         if arrays:
             rows = func.unnest(*arrays.values()).table_valued(*arrays).render_derived(name="given")
             given |= {name: rows.c[name] for name in arrays}
-        return self._text(self._make(postgresql, given), postgresql, "format")
+        return _text(self._make(postgresql, given), postgresql.dialect(paramstyle="format"))  # type: ignore[no-untyped-call]
 
-    def _text(self, statement: Any, kind: Any, style: str) -> tuple[str, tuple[int, ...]]:
-        names = list(self._types)
-        compiled = statement.compile(dialect=kind.dialect(paramstyle=style))
-        return str(compiled), tuple(names.index(name) for name in compiled.positiontup)
+
+def _text(statement: Any, dialect: Any) -> tuple[str, list[str]]:
+    """A statement's text, and the names of its values in their order."""
+    compiled = statement.compile(dialect=dialect)
+    return str(compiled), list(compiled.positiontup)
 
 
 def bound_instant(value: datetime | None, dialect: Dialect) -> Any:

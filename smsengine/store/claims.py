@@ -161,10 +161,11 @@ def claim(
         "until": now + LEASE,
         "lane": gateway,
     }
-    taken = connection.execute(_claim_statement(parts), values)
+    taken = connection.execute(_claim_statement(parts), values).all()
     pinned = parts is None
     claimed = [Claimed._make((*row, pinned)) for row in taken]
-    return sorted(claimed, key=attrgetter("place"))
+    claimed.sort(key=attrgetter("place"))
+    return claimed
 
 
 def claim_repeats(

@@ -9,8 +9,9 @@ SQLite lets only one write, and readers see one snapshot, as they do on SQLite.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
@@ -60,6 +61,8 @@ class Store:
         snapshot = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
         is_sqlite = self.engine.dialect.name == "sqlite"
         self._readers = self.engine.execution_options(**({} if is_sqlite else snapshot))
+        # SQLite lets one write; who waits in its own queue sleeps for longer than it must.
+        self._one_writer = threading.Lock() if is_sqlite else nullcontext()
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -75,7 +78,7 @@ class Store:
             durable: False where losing the last moments with the power does no harm; saves the
                 wait for the disk.
         """
-        with _explained(self.name), self.engine.connect() as connection:
+        with self._one_writer, _explained(self.name), self.engine.connect() as connection:
             writer = connection.execution_options(smsengine_writer=True, smsengine_durable=durable)
             with writer.begin():
                 yield writer

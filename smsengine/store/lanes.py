@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Executable,
     Float,
     RowMapping,
     bindparam,
@@ -64,11 +66,12 @@ def _lane(row: RowMapping) -> LaneRow:
     return LaneRow(**{**values, "breaker": BreakerState(row["breaker"])})
 
 
+_DATABASE_CLOCK = func.extract("epoch", func.clock_timestamp())
+
+
 def _now(connection: Connection, now: float) -> ColumnElement[Any]:
     """The present as the database sees it, at the moment a row is written."""
-    if connection.dialect.name == "sqlite":
-        return literal(now)
-    return func.extract("epoch", func.clock_timestamp())
+    return literal(now) if connection.dialect.name == "sqlite" else _DATABASE_CLOCK
 
 
 def present(connection: Connection, now: float) -> float:
@@ -108,6 +111,25 @@ class Reserved:
     now: float
 
 
+@cache
+def _reserve_statement(dialect: str) -> Executable:
+    def number(name: str) -> Any:
+        return bindparam(name, type_=Float)
+
+    present = number("now") if dialect == "sqlite" else _DATABASE_CLOCK
+    unused = (lanes.c.next_at == number("unused_end"), number("unused_start"))
+    free = case(unused, else_=lanes.c.next_at)
+    is_near = free <= present + number("farthest")
+    is_rest = (lanes.c.slowed_at <= present) & (free <= lanes.c.slowed_at + _LONGEST_REST_SECONDS)
+    begins = case(((free >= present) & (is_near | is_rest), free), else_=present)
+    return (
+        update(lanes)
+        .where(lanes.c.gateway == bindparam("lane"))
+        .values(next_at=begins + number("stretch"))
+        .returning(lanes.c.next_at, lanes.c.speed, lanes.c.slowed_at, present.label("present"))
+    )
+
+
 def reserve(
     connection: Connection,
     gateway: str,
@@ -122,25 +144,15 @@ def reserve(
     stretch that the worker had before, from and to: when nobody has reserved since, it is given
     back.
     """
-    present = _now(connection, now)
-    start, end = bindparam("unused_start", type_=Float), bindparam("unused_end", type_=Float)
-    free = case((lanes.c.next_at == end, start), else_=lanes.c.next_at)
-    is_near = free <= present + (_FARTHEST_SECONDS + _MOST_STRETCHES * seconds)
-    is_rest = (lanes.c.slowed_at <= present) & (free <= lanes.c.slowed_at + _LONGEST_REST_SECONDS)
-    begins = case(((free >= present) & (is_near | is_rest), free), else_=present)
-    statement = (
-        update(lanes)
-        .where(lanes.c.gateway == bindparam("lane"))
-        .values(next_at=begins + bindparam("stretch", type_=Float))
-        .returning(lanes.c.next_at, lanes.c.speed, lanes.c.slowed_at, present.label("present"))
-    )
     values = {
         "lane": gateway,
+        "now": now,
         "stretch": seconds,
+        "farthest": _FARTHEST_SECONDS + _MOST_STRETCHES * seconds,
         "unused_start": unused[0],
         "unused_end": unused[1],
     }
-    row = connection.execute(statement, values).one()
+    row = connection.execute(_reserve_statement(connection.dialect.name), values).one()
     clock = float(row.present)
     return Reserved(
         wait_seconds=row.next_at - seconds - clock,

@@ -18,11 +18,11 @@ from sqlalchemy import (
     func,
     literal_column,
     select,
+    true,
 )
-from sqlalchemy.dialects import postgresql
 
 from smsengine.lifecycle import MessageState
-from smsengine.store.bulk import Bulk, Given, bound_instant
+from smsengine.store.bulk import Bulk, Given
 from smsengine.store.fitting import is_possible, slices
 from smsengine.store.tables import messages, runs
 
@@ -93,14 +93,9 @@ _GIVEN = ("run_id", "place", *_DRAFT, "due_at")
 
 def _insert_statement(kind: Any, given: Given) -> Executable:
     queued: Any = literal_column(f"'{MessageState.QUEUED}'")
-    names = [*_GIVEN, "state"]
-    rows = select(*(given[name] for name in _GIVEN), queued)
-    insert = kind.insert(messages)
-    statement: Executable = (
-        insert.from_select(names, rows)
-        if kind is postgresql
-        else insert.values({name: given[name] for name in _GIVEN} | {"state": queued})
-    ).on_conflict_do_nothing(index_elements=["dedup_key", "revision"])
+    rows = select(*(given[name] for name in _GIVEN), queued).where(true())
+    insert = kind.insert(messages).from_select([*_GIVEN, "state"], rows)
+    statement: Executable = insert.on_conflict_do_nothing(index_elements=["dedup_key", "revision"])
     return statement
 
 
@@ -120,9 +115,11 @@ def insert_drafts(
     Returns:
         How many were written.
     """
-    due = bound_instant(due_at, connection.dialect)
-    rows = [(run_id, place, *draft, due) for place, draft in enumerate(drafts, start=first_place)]
-    return _INSERT.execute(connection, rows)
+    if not drafts:
+        return 0
+    columns = dict(zip(Draft._fields, zip(*drafts, strict=True), strict=True))
+    columns["place"] = tuple(range(first_place, first_place + len(drafts)))
+    return _INSERT.execute(connection, columns, {"run_id": run_id, "due_at": due_at})
 
 
 def newest_known(connection: Connection, keys: Sequence[bytes]) -> Mapping[bytes, Known]:

@@ -6,9 +6,11 @@ keyed hashes (``dedup_key``, ``text_hash``) and all counts stay.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import lru_cache
+from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -33,6 +35,11 @@ from sqlalchemy import (
 from smsengine.lifecycle import BreakerState, MessageState, RunKind, RunState
 
 
+@lru_cache(maxsize=4096)
+def _read_text(value: str | None) -> datetime | None:
+    return None if value is None else datetime.fromisoformat(value).replace(tzinfo=UTC)
+
+
 class Instant(TypeDecorator[datetime]):
     """An aware UTC instant; SQLite keeps it as text that sorts by time."""
 
@@ -45,9 +52,13 @@ class Instant(TypeDecorator[datetime]):
         return value.astimezone(UTC).replace(tzinfo=None)
 
     def process_result_value(self, value: datetime | None, _dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+        return None if value is None else value.astimezone(UTC)
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any] | None:
+        """SQLite's texts are read here: thousands of rows hold the same few instants."""
+        if dialect.name == "sqlite":
+            return _read_text
+        return super().result_processor(dialect, coltype)
 
 
 #: What a gateway says may be longer; it is cut there, alike wherever it is compared.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -248,7 +248,7 @@ class Line(Gateway):
             case Fate.UNHEARD:
                 return Outcome(kind=K.UNKNOWN, code=fate)
             case Fate.NAMELESS:
-                return replace(answer, gateway_id=None)
+                return answer._replace(gateway_id=None)
         return answer
 
     def query(self, references: Sequence[str]) -> Sequence[Outcome | None]:

@@ -150,7 +150,7 @@ def test_another_gateway_of_the_route_takes_over(dispatch: Dispatch, telco: Telc
 def test_when_all_gateways_refuse_all_are_named(dispatch: Dispatch, telco: Telco) -> None:
     """A run whose whole route is closed ends with an error, and every place is kept."""
     telco.usual = ACCOUNT
-    no_money = replace(ACCOUNT, code="402", detail="no money")
+    no_money = ACCOUNT._replace(code="402", detail="no money")
     other = Telco(clock=dispatch.clock, usual=no_money)
     dispatch.routes["trial"] = Route(name="trial", steps=(ordered(["first", "second"]),))
     run = dispatch.office.released(rows(3))

@@ -216,7 +216,7 @@ def test_others_do_not_wait_for_one_that_waits(dispatch: Dispatch, telco: Telco)
 
 def test_complaints_burn_no_attempt(dispatch: Dispatch, telco: Telco) -> None:
     """A message that was throttled a dozen times is as good as new."""
-    busy = replace(THROTTLED, retry_after_seconds=2)
+    busy = THROTTLED._replace(retry_after_seconds=2)
     telco.answers[phone_of(1)] = [busy] * 12 + [TRANSIENT] * (MAX_ATTEMPTS - 1)
     dispatch.clock.stride = 20
     dispatch.drain(dispatch.office.released(rows(1)), trial=telco)

@@ -133,7 +133,7 @@ def test_a_refused_repeat_proves_nothing(dispatch: Dispatch, telco: Telco, said:
 def test_a_throttled_repeat_is_due_later(dispatch: Dispatch, telco: Telco) -> None:
     """It stays in doubt meanwhile, and no attempt is burnt."""
     telco.capabilities = KNOWING
-    telco.answers[ONE] = [LOST_ANSWER, replace(THROTTLED, retry_after_seconds=9)]
+    telco.answers[ONE] = [LOST_ANSWER, THROTTLED._replace(retry_after_seconds=9)]
     dispatch.office.released(rows(1))
     dispatch.serve_for(60, trial=telco)
     _first, second, third = telco.times(ONE)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -32,7 +31,7 @@ def test_a_gateway_that_asks_for_a_rest_gets_it(
 ) -> None:
     """Nothing at all leaves meanwhile, and then all the others do."""
     dispatch.rate, dispatch.batch, dispatch.clock.stride = rate, 1, 4
-    telco.answers[phone_of(10)] = [replace(THROTTLED, retry_after_seconds=rest)]
+    telco.answers[phone_of(10)] = [THROTTLED._replace(retry_after_seconds=rest)]
     dispatch.drain(dispatch.office.released(rows(30)), trial=telco)
     pauses = [after - before for before, after in pairwise(telco.seconds)]
     assert (["accepted"] * 30, True, True) == (

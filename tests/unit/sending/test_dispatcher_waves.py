@@ -146,7 +146,7 @@ def test_the_next_wave_waits_for_receipts(dispatch: Dispatch, telco: Telco) -> N
 
 def test_a_message_that_is_worth_nothing_any_more_expires(dispatch: Dispatch, telco: Telco) -> None:
     """What was not handed over in time never is, and the run ends."""
-    telco.answers = {phone_of(2): [replace(THROTTLED, retry_after_seconds=7200)]}
+    telco.answers = {phone_of(2): [THROTTLED._replace(retry_after_seconds=7200)]}
     dispatch.clock.stride = 60
     run = dispatch.office.released(rows(3), valid_seconds=3600)
     dispatch.drain(run, trial=telco)
@@ -182,7 +182,7 @@ def test_validity_begins_with_the_release(dispatch: Dispatch, telco: Telco) -> N
 
 def test_what_is_in_doubt_does_not_expire(dispatch: Dispatch, telco: Telco) -> None:
     """A message that may have been taken is not called expired."""
-    telco.usual = replace(TRANSIENT, kind="unknown")  # type: ignore[arg-type]
+    telco.usual = TRANSIENT._replace(kind="unknown")  # type: ignore[arg-type]
     run = dispatch.office.released(rows(2), valid_seconds=3600)
     dispatch.drain(run, trial=telco)
     dispatch.clock.sleep(9999)

@@ -35,9 +35,9 @@ from tests.unit.sending.conftest import a_claim
 M = MessageState
 NOW = START + timedelta(seconds=3)
 EARLIER = START - timedelta(hours=1)
-CALLER = replace(CONTENT, scope=Scope.CALLER, code="7", detail="no such field")
+CALLER = CONTENT._replace(scope=Scope.CALLER, code="7", detail="no such field")
 DEFERRED = Outcome(kind=OutcomeKind.DEFERRED)
-TAKEN = replace(ACCEPTED, gateway_id="T-1", code="0", detail="taken")
+TAKEN = ACCEPTED._replace(gateway_id="T-1", code="0", detail="taken")
 
 
 def a_judge(
@@ -152,7 +152,7 @@ def test_a_refused_name_without_another_route_is_final() -> None:
 
 def test_what_is_given_up_says_so() -> None:
     """After the last attempt the gateway's words stand behind ours."""
-    busy = replace(TRANSIENT, detail="busy")
+    busy = TRANSIENT._replace(detail="busy")
     after = settled(a_claim(burnt=MAX_ATTEMPTS - 1), busy)
     assert (M.REJECTED, "Given up after 8 attempts. busy") == (after.state, after.detail)
 
@@ -239,7 +239,7 @@ def test_when_a_doubt_is_due(sheet: Capabilities, seconds: tuple[float, float]) 
     ("outcome", "because"),
     [
         (ACCOUNT, "401 wrong password"),
-        (replace(ACCOUNT, code="", detail=""), "refused"),
+        (ACCOUNT._replace(code="", detail=""), "refused"),
         (REJECTED, ""),
         (CONTENT, ""),
         (SENDER, ""),
@@ -252,7 +252,7 @@ def test_a_refused_account_is_told_with_its_reason(outcome: Outcome, because: st
 
 def test_the_longest_rest_counts() -> None:
     """Of several complaints at once, the one that asks for most."""
-    asked = [replace(THROTTLED, retry_after_seconds=seconds) for seconds in (5, 90, 30)]
+    asked = [THROTTLED._replace(retry_after_seconds=seconds) for seconds in (5, 90, 30)]
     pairs = [(a_claim(number), outcome) for number, outcome in enumerate(asked, 1)]
     assert 90 == judged(a_judge(), parcel(*pairs)).rest_seconds
 
@@ -295,7 +295,7 @@ TEN = [REFUSALS_IN_A_ROW, REFUSALS_IN_A_ROW - 1]
         (CONTENT, "content 304 no such template"),
         (SENDER, "sender 18 name not registered"),
         (CALLER, "caller 7 no such field"),
-        (replace(CALLER, scope=None, code="", detail=""), "caller"),
+        (CALLER._replace(scope=None, code="", detail=""), "caller"),
     ],
 )
 def test_refusals_that_are_not_the_recipient_s_stop_the_run(outcome: Outcome, said: str) -> None:
