@@ -79,6 +79,17 @@ class BreakerState(StrEnum):
     HALF_OPEN = "half-open"
 
 
+class Grade(StrEnum):
+    """How soon a person must know."""
+
+    #: stands in the morning report
+    NOTE = "note"
+    #: told at once; can wait until somebody is at work
+    WARNING = "warning"
+    #: told at once; somebody must act
+    URGENT = "urgent"
+
+
 class SkipReason(StrEnum):
     """Why a row, or one recipient of a row, gets no message."""
 

@@ -1,0 +1,84 @@
+"""Named statements on ``alarms``: what a person must be told, once, and whether it was told."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, func, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from smsengine.lifecycle import Grade
+from smsengine.store.fitting import fitted, storable
+from smsengine.store.tables import alarms
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Alarm:
+    """A row of ``alarms``. ``told_at`` is None while nobody was told."""
+
+    id: int
+    key: str
+    at: datetime
+    grade: Grade
+    text: str
+    told_at: datetime | None
+    tries: int
+    due_at: datetime
+
+
+def _alarm(row: RowMapping) -> Alarm:
+    values = dict(row)
+    return Alarm(**{**values, "grade": Grade(row["grade"])})
+
+
+def sound(connection: Connection, *, key: str, at: datetime, grade: Grade, text: str) -> bool:
+    """Have a person told, once for each key, e.g. ``missed c12-statement 2019-06``.
+
+    Returns:
+        False when it was sounded before.
+    """
+    dialect: Any = sqlite if connection.dialect.name == "sqlite" else postgresql
+    statement = (
+        dialect.insert(alarms)
+        .values(key=fitted(alarms.c.key, key), at=at, grade=grade, text=storable(text), due_at=at)
+        .on_conflict_do_nothing(index_elements=["key"])
+    )
+    return bool(connection.execute(statement).rowcount == 1)
+
+
+def untold(connection: Connection, *, now: datetime, limit: int = 50) -> Sequence[Alarm]:
+    """What is to be told by now, oldest first."""
+    statement = (
+        select(alarms)
+        .where(alarms.c.told_at.is_(None), alarms.c.due_at <= now)
+        .order_by(alarms.c.id)
+        .limit(limit)
+    )
+    return [_alarm(row) for row in connection.execute(statement).mappings()]
+
+
+def told(connection: Connection, alarm_id: int, *, at: datetime) -> None:
+    """Note that a person was told."""
+    connection.execute(update(alarms).where(alarms.c.id == alarm_id).values(told_at=at))
+
+
+def put_off(connection: Connection, alarm_id: int, *, until: datetime) -> None:
+    """Nobody could be reached; try again then."""
+    connection.execute(
+        update(alarms).where(alarms.c.id == alarm_id).values(due_at=until, tries=alarms.c.tries + 1)
+    )
+
+
+def since(connection: Connection, after: datetime) -> Sequence[Alarm]:
+    """Everything that was sounded after an instant, oldest first."""
+    statement = select(alarms).where(alarms.c.at > after).order_by(alarms.c.id)
+    return [_alarm(row) for row in connection.execute(statement).mappings()]
+
+
+def count_untold(connection: Connection) -> int:
+    """How many alarms wait to be told."""
+    statement = select(func.count()).select_from(alarms).where(alarms.c.told_at.is_(None))
+    return int(connection.execute(statement).scalar_one())
