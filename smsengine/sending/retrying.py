@@ -131,10 +131,15 @@ def _of_repeat(outcome: Outcome, situation: Situation, chance: random.Random) ->
 
 
 def _repeat_at(situation: Situation, chance: random.Random) -> datetime:
-    """When a message in doubt is handed over again, ever later; or else asked about."""
+    """When a message in doubt is handed over again, ever later; or else asked about.
+
+    Neither while it may be on its way: when a newer edition or a refused account comes in between,
+    what was to be repeated is asked about at that time, and that it is not there yet is no proof.
+    """
+    ask_at = situation.ask_at or situation.now
     if situation.repeat_until is None or situation.burnt + 1 >= MAX_ATTEMPTS:
-        return situation.ask_at or situation.now
-    return situation.now + back_off(situation.burnt + 1, chance)
+        return ask_at
+    return max(ask_at, situation.now + back_off(situation.burnt + 1, chance))
 
 
 def back_off(attempt: int, chance: random.Random) -> timedelta:

@@ -16,6 +16,7 @@ from smsengine.sending.routing import Route, ordered
 from tests.conftest import START, rows
 from tests.doubles.telco import (
     ACCEPTED,
+    ACCOUNT,
     CONTENT,
     DUPLICATE,
     LOST_ANSWER,
@@ -253,6 +254,19 @@ def test_a_gateway_is_asked_when_it_may_be(dispatch: Dispatch, telco: Telco, sec
         seconds <= asked_at[0] - SINCE <= seconds + 2,
         dispatch.office.states(),
     )
+
+
+def test_it_is_not_asked_sooner_when_a_repeat_is_called_off(
+    dispatch: Dispatch, telco: Telco
+) -> None:
+    """Our account is refused meanwhile: the repeat has to wait, and the question with it."""
+    telco.capabilities = replace(KNOWING, can_query=True, query_after_seconds=90)
+    telco.answers = {ONE: [UNKNOWN], phone_of(2): [ACCOUNT]}
+    asked_at: list[float] = []
+    telco.tells = lambda _name: asked_at.append(dispatch.clock.monotonic())
+    dispatch.office.released(rows(2))
+    dispatch.serve_for(100, trial=telco)
+    assert (1, True) == (len(asked_at), asked_at[0] - SINCE >= 90)
 
 
 def broken(_names: Sequence[str]) -> Sequence[Outcome | None]:

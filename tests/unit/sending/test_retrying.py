@@ -220,9 +220,9 @@ def test_an_account_error_in_doubt_is_repeated_soon() -> None:
     ("kind", "known"),
     [
         (K.TRANSIENT, {}),
-        (K.UNKNOWN, {"repeat_until": UNTIL}),
-        (K.UNKNOWN, {"repeat_until": UNTIL, "in_doubt": True}),
-        (K.TRANSIENT, {"repeat_until": UNTIL, "in_doubt": True}),
+        (K.UNKNOWN, {"repeat_until": UNTIL, "ask_at": START}),
+        (K.UNKNOWN, {"repeat_until": UNTIL, "ask_at": None, "in_doubt": True}),
+        (K.TRANSIENT, {"repeat_until": UNTIL, "ask_at": START, "in_doubt": True}),
     ],
 )
 def test_each_wait_is_twice_as_long(
@@ -294,3 +294,14 @@ def test_a_deferring_gateway_without_a_time_is_given_some() -> None:
 def test_what_cannot_be_repeated_is_asked_about(known: dict[str, Any], due: object) -> None:
     """Without a window, or after the last attempt, a doubt is due when the gateway may be asked."""
     assert due == reaction(K.UNKNOWN, **known).due_at
+
+
+@pytest.mark.parametrize("kind", [K.UNKNOWN, K.TRANSIENT])
+@pytest.mark.parametrize("burnt", BURNT)
+@pytest.mark.parametrize("window", WINDOWS)
+def test_a_doubt_rests_while_the_message_may_be_on_its_way(
+    kind: OutcomeKind, burnt: int, window: object
+) -> None:
+    """What is to be repeated may have to be asked about instead: then its absence must prove it."""
+    after = reaction(kind, in_doubt=True, burnt=burnt, repeat_until=window)
+    assert ASK <= after.due_at
