@@ -52,6 +52,7 @@ class Run:
     created_at: datetime
     sealed_at: datetime | None
     finished_at: datetime | None
+    purged_at: datetime | None
 
     @property
     def label(self) -> str:

@@ -136,6 +136,8 @@ runs = Table(
     Column("created_at", Instant, nullable=False),
     Column("sealed_at", Instant),
     Column("finished_at", Instant),
+    # Since when personal data is being taken out of it, message by message; see store/purging.
+    Column("purged_at", Instant),
     UniqueConstraint("job", "period", "revision"),
     _one_of("state", RunState),
     _one_of("kind", RunKind),
