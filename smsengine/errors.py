@@ -5,11 +5,13 @@ SmsEngineError
 ├── UsageError           the command line was used wrongly
 ├── MissingExtraError    an optional library is not installed
 ├── SourceError          an extract cannot be read
+│   └── AbsentExtractError  … since it is not there yet
 ├── RowError             one row cannot become a message (carries the skip reason)
 │   ├── TextError        a character or a text cannot be sent
 │   ├── NumberError      a figure is not what the declared locale says
 │   └── PhoneError       a number cannot receive the notice
 ├── RefusedError         a guard or a rule refuses the run
+├── DeposedError         another machine leads now
 ├── LifecycleError       a state move that the law of lifecycle.py does not allow
 ├── GatewayError         a gateway cannot be used as it is configured
 └── StoreError           the ledger cannot be used
@@ -48,6 +50,10 @@ class SourceError(SmsEngineError):
     """The extract cannot be read."""
 
 
+class AbsentExtractError(SourceError):
+    """The extract is not there yet."""
+
+
 class RowError(SmsEngineError):
     """This row cannot become a message."""
 
@@ -81,6 +87,10 @@ class RefusedError(SmsEngineError):
     """A rule refuses this run."""
 
     exit_code = 3
+
+
+class DeposedError(SmsEngineError):
+    """This process does not lead any more; whoever leads now goes on from the ledger."""
 
 
 class LifecycleError(SmsEngineError):

@@ -23,6 +23,11 @@ def remembered(connection: Connection) -> str | None:
     return connection.execute(select(installation.c.key_fingerprint)).scalar_one_or_none()
 
 
+def uid(connection: Connection) -> str:
+    """The name of this ledger, which its copies share."""
+    return str(connection.execute(select(installation.c.uid)).scalar_one())
+
+
 def adopt(connection: Connection, key: bytes, now: datetime) -> None:
     """Give a new ledger its identity, or make sure that a known one is used with its own key.
 

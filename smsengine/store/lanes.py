@@ -69,7 +69,7 @@ def _lane(row: RowMapping) -> LaneRow:
 _DATABASE_CLOCK = func.extract("epoch", func.clock_timestamp())
 
 
-def _now(connection: Connection, now: float) -> ColumnElement[Any]:
+def database_now(connection: Connection, now: float) -> ColumnElement[Any]:
     """The present as the database sees it, at the moment a row is written."""
     return literal(now) if connection.dialect.name == "sqlite" else _DATABASE_CLOCK
 
@@ -78,7 +78,7 @@ def present(connection: Connection, now: float) -> float:
     """The database's clock; on SQLite that is this machine's, ``now``."""
     if connection.dialect.name == "sqlite":
         return now
-    return float(connection.execute(select(_now(connection, now))).scalar_one())
+    return float(connection.execute(select(database_now(connection, now))).scalar_one())
 
 
 def ensure(connection: Connection, gateway: str) -> None:
@@ -167,7 +167,7 @@ def slow(
     connection: Connection, gateway: str, *, speed: float, now: float, rest_seconds: float
 ) -> None:
     """Go on at a share of the contract's rate, after a rest."""
-    present = _now(connection, now)
+    present = database_now(connection, now)
     rested = present + rest_seconds
     connection.execute(
         update(lanes)
