@@ -12,6 +12,8 @@ from pydantic import BeforeValidator, ConfigDict, Field, InstanceOf, field_valid
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
+from smsengine.config.alerts import AlertSettings
+from smsengine.config.eyes import LogSettings, WebSettings
 from smsengine.config.job import Dong
 from smsengine.config.yaml import Document, Model, build, load
 from smsengine.errors import ConfigError
@@ -144,6 +146,9 @@ class Settings(Model):
     routes: Mapping[str, tuple[RouteStep, ...]] = Field(
         default_factory=dict, description="names that a job may give as its gateway"
     )
+    alerts: AlertSettings = Field(default_factory=AlertSettings)
+    web: WebSettings = Field(default_factory=WebSettings)
+    log: LogSettings = Field(default_factory=LogSettings)
 
     @field_validator("database")
     @classmethod

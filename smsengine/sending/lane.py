@@ -29,6 +29,7 @@ from smsengine.sending.judging import Judge, Verdict
 from smsengine.sending.pace import slowed
 from smsengine.sending.routing import Route
 from smsengine.store import attempts, lanes, outbox, runs
+from smsengine.store.attempts import Settlement
 from smsengine.store.claims import Claimed
 from smsengine.store.engine import Store
 from smsengine.store.lanes import LaneRow
@@ -38,6 +39,9 @@ from smsengine.waves import StopRules, Waves
 
 #: What has come back is settled at least so often.
 _ROUND_SECONDS = 0.05
+
+#: Told, by a gateway's name, what was settled in one round; called on the thread of the rounds.
+Count = Callable[[str, Sequence[Settlement]], None]
 
 
 class Lane:
@@ -57,6 +61,7 @@ class Lane:
         chance: random.Random,
         wake: Callable[[], None] = lambda: None,
         progress: Callable[[int], None] = lambda _count: None,
+        count: Count = lambda _gateway, _settlements: None,
         at: Callable[[str], None] = lambda _point: None,
     ) -> None:
         self.name = name
@@ -67,6 +72,7 @@ class Lane:
         self._crew = crew
         self._wake = wake
         self._progress = progress
+        self._count = count
         self._at = at
         sheet = gateway.capabilities
         self._claimer = Claimer(gateway=name, worker=worker, clock=clock, sheet=sheet)
@@ -308,6 +314,7 @@ class Lane:
         self._back_since = None
         if settled.settlements:
             self._flow.settled(self._clock.monotonic())
+            self._count(self.name, settled.settlements)
         self._progress(settled.settled)
         return bool(settled.settlements)
 

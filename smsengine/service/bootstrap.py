@@ -25,7 +25,7 @@ from smsengine.sending.crew import Inline, Threads
 from smsengine.sending.departure import Departures
 from smsengine.sending.dispatcher import Dispatcher, Receive
 from smsengine.sending.journal import FlightJournal
-from smsengine.sending.lane import Lane
+from smsengine.sending.lane import Count, Lane
 from smsengine.sending.pace import Pace, Rate
 from smsengine.sending.routing import Route, alone, ordered, weighted
 from smsengine.store import installation, schema
@@ -270,6 +270,7 @@ class Engine:
         *,
         receive: Receive,
         progress: Callable[[int], None] = lambda _count: None,
+        count: Count = lambda _gateway, _settlements: None,
         tell: Callable[[str], None] = lambda _sentence: None,
         at: Callable[[str], None] = lambda _point: None,
     ) -> Dispatcher:
@@ -279,6 +280,7 @@ class Engine:
             gateways: by their names in the configuration.
             receive: takes receipts.
             progress: told how many messages were settled.
+            count: told what a gateway's hand-overs came to, a round at a time.
             tell: told, in a sentence, why nothing leaves.
             at: told the named points that a process passes, for tests that end it there.
         """
@@ -286,7 +288,7 @@ class Engine:
         return Dispatcher(
             store=self.store,
             lanes=[
-                self._lane(name, gateway, wake=wake, progress=progress, at=at)
+                self._lane(name, gateway, wake=wake, progress=progress, count=count, at=at)
                 for name, gateway in gateways.items()
             ],
             routes=self.route,
@@ -307,6 +309,7 @@ class Engine:
         *,
         wake: threading.Event,
         progress: Callable[[int], None],
+        count: Count,
         at: Callable[[str], None],
     ) -> Lane:
         settings = self.gateway_settings(name)
@@ -332,5 +335,6 @@ class Engine:
             chance=random.Random(),  # noqa: S311 - jitter, no secret
             wake=wake.set,
             progress=progress,
+            count=count,
             at=at,
         )

@@ -20,6 +20,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 FLOORS = {
     **dict.fromkeys(("text", "errors", "clock", "period", "phone", "lifecycle"), 0),
     **dict.fromkeys(("identity", "workdays", "waves", "hours"), 0),
+    "metrics": 0,
     "config": 1,
     "store": 2,
     **dict.fromkeys(("sources", "notices", "gateways"), 3),

@@ -1,0 +1,50 @@
+"""What this process has settled and taken in, counted a batch at a time."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from operator import attrgetter, itemgetter
+
+from smsengine.gateways.base import Receipt
+from smsengine.store.attempts import Settlement
+
+_OUTCOME_AND_STATE = itemgetter(
+    Settlement._fields.index("outcome"), Settlement._fields.index("state")
+)
+_STATUS = attrgetter("status")
+
+
+class Tally:
+    """Counts that only grow; several threads may add."""
+
+    def __init__(self) -> None:
+        self._hand_overs: Counter[tuple[str, str, str]] = Counter()
+        self._receipts: Counter[tuple[str, str]] = Counter()
+        self._lock = threading.Lock()
+
+    def settled(self, gateway: str, settlements: Sequence[Settlement]) -> None:
+        """A lane has written down what its hand-overs came to; what never left is not counted."""
+        counts = Counter(map(_OUTCOME_AND_STATE, settlements))
+        with self._lock:
+            for (outcome, state), count in counts.items():
+                if outcome:
+                    self._hand_overs[gateway, outcome, state] += count
+
+    def received(self, gateway: str, receipts: Sequence[Receipt]) -> None:
+        """Receipts were stored."""
+        counts = Counter(map(_STATUS, receipts))
+        with self._lock:
+            for status, count in counts.items():
+                self._receipts[gateway, status] += count
+
+    def hand_overs(self) -> Mapping[tuple[str, ...], int]:
+        """How many, by gateway, outcome and state."""
+        with self._lock:
+            return {(gate, *map(str, rest)): n for (gate, *rest), n in self._hand_overs.items()}
+
+    def receipts(self) -> Mapping[tuple[str, ...], int]:
+        """How many, by gateway and status."""
+        with self._lock:
+            return {(gate, str(status)): n for (gate, status), n in self._receipts.items()}
