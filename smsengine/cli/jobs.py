@@ -35,7 +35,7 @@ def list_jobs(engine: Engine, *, as_json: bool) -> None:
             continue
         job = loaded.job
         due = Period.due(job.period, engine.clock.now())
-        when = f"day {job.schedule.day} at {job.schedule.at}"
+        when = str(job.schedule)
         rows.append((loaded.name, loaded.owner, job.topic, when, str(due), job.gateway, job.title))
     header = ("job", "owner", "topic", "when", "period now", "gateway", "title")
     if as_json:

@@ -14,6 +14,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
+from smsengine.config.schedule import AT_ONCE, Schedule
 from smsengine.config.secret import is_reference
 from smsengine.config.yaml import Document, Model, build, load
 from smsengine.errors import ConfigError
@@ -57,20 +58,6 @@ def _whole_dong(value: Any) -> Any:
 Share = Annotated[Decimal, BeforeValidator(_share), Field(ge=0)]
 Dong = Annotated[int, BeforeValidator(_whole_dong)]
 Name = Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]*$")]
-
-
-class Schedule(Model):
-    """When the notice goes out, in Vietnamese local time."""
-
-    day: int = Field(ge=1, le=31, description="day of the month")
-    at: str = Field(description="hour, e.g. 07:30")
-
-    @field_validator("at")
-    @classmethod
-    def _is_hour(cls, value: str) -> str:
-        if re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", value, re.ASCII) is None:
-            raise ValueError(f"is {value!r}; write the hour as 08:00.")
-        return value
 
 
 class FileSource(Model):
@@ -249,6 +236,12 @@ def _duration(value: Any) -> Any:
 
 
 Wave = Annotated[int | Decimal, BeforeValidator(_wave)]
+
+
+def _catch_up(value: Any) -> Any:
+    return AT_ONCE if value == "none" else _duration(value)
+
+
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
 
 
@@ -277,6 +270,9 @@ class Job(Model):
     )
     schedule: Schedule
     period: PeriodRule
+    catch_up: Annotated[timedelta, BeforeValidator(_catch_up)] | None = Field(
+        default=None, description="how long after its time a run may still begin, or none"
+    )
     source: SourceSettings
     figures: Figures | None = None
     columns: Mapping[Name, Column] = Field(min_length=1)
@@ -313,6 +309,10 @@ class Job(Model):
             raise ValueError("a parquet source needs figures of kind facility.")
         return self
 
+    def catch_up_after(self) -> timedelta:
+        """How long after its time a run may still begin."""
+        return self.catch_up or self.schedule.catch_up(self.period)
+
 
 #: Names that templates may use besides the job's columns.
 BUILT_IN_NAMES = frozenset({"period"})
@@ -345,6 +345,8 @@ def load_job(path: Path, *, jobs: Path, templates: Path, data: Path) -> tuple[Lo
             raise document.error(
                 ("columns", name), "is the name of a built-in value; choose another."
             )
+    if fault := job.schedule.misfit(job.period):
+        raise document.error(("schedule",), fault)
     inside = path.relative_to(jobs)
     province = (
         inside.parts[1] if len(inside.parts) == 3 and inside.parts[0] == "provinces" else None

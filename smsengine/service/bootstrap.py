@@ -30,6 +30,7 @@ from smsengine.sending.pace import Pace, Rate
 from smsengine.sending.routing import Route, alone, ordered, weighted
 from smsengine.store import installation, schema
 from smsengine.store.engine import Store
+from smsengine.timetable import Timetable
 from smsengine.workdays import Workdays
 
 GATEWAY_KINDS = ("file", "http", "simulated")
@@ -179,6 +180,10 @@ class Engine:
     def workdays(self) -> Workdays:
         """The calendar of working days."""
         return Workdays(self.settings.holidays)
+
+    def timetable(self, loaded: LoadedJob) -> Timetable:
+        """When a job is due."""
+        return loaded.job.schedule.timetable(self.workdays)
 
     # -- stations --------------------------------------------------------------------------------
 

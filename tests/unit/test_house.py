@@ -19,7 +19,7 @@ ROOT = PACKAGE.parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
 FLOORS = {
     **dict.fromkeys(("text", "errors", "clock", "period", "phone", "lifecycle"), 0),
-    **dict.fromkeys(("identity", "workdays", "waves", "hours"), 0),
+    **dict.fromkeys(("identity", "workdays", "waves", "hours", "timetable", "cron"), 0),
     "metrics": 0,
     "config": 1,
     "store": 2,
