@@ -59,6 +59,15 @@ def mask(number: str) -> str:
     return f"{digits[:3]}***{digits[-4:]}" if len(digits) >= 8 else "***"
 
 
+#: A Vietnamese mobile number in any of its three spellings, also with its plus percent-encoded.
+_MOBILE = re.compile(r"(?<![0-9])(?:\+84|%2[Bb]84|84|0)([35789][0-9]{8})(?![0-9])")
+
+
+def mask_numbers(said: str) -> str:
+    """What was said, with every mobile number in it masked."""
+    return _MOBILE.sub(lambda found: mask(f"+84{found[1]}"), said)
+
+
 class PhoneBook:
     """The numbering plan: prefixes of networks, the moves of 2018 and what the operator added."""
 

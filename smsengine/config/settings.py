@@ -15,6 +15,7 @@ from sqlalchemy.exc import ArgumentError
 from smsengine.config.alerts import AlertSettings
 from smsengine.config.eyes import LogSettings, WebSettings
 from smsengine.config.job import Dong
+from smsengine.config.upkeep import Backup, Retention
 from smsengine.config.yaml import Document, Model, build, load
 from smsengine.errors import ConfigError
 from smsengine.hours import SendingHours
@@ -149,6 +150,8 @@ class Settings(Model):
     alerts: AlertSettings = Field(default_factory=AlertSettings)
     web: WebSettings = Field(default_factory=WebSettings)
     log: LogSettings = Field(default_factory=LogSettings)
+    retention: Retention = Field(default_factory=Retention)
+    backup: Backup = Field(default_factory=Backup)
 
     @field_validator("database")
     @classmethod
@@ -182,6 +185,7 @@ def load_settings(path: Path) -> tuple[Settings, Document]:
             "templates": folder / settings.templates,
             "flights": folder / settings.flights,
             "holidays": folder / settings.holidays if settings.holidays else None,
+            "backup": settings.backup.below(folder),
         }
     ), document
 

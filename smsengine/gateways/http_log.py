@@ -10,7 +10,6 @@ import base64
 import html
 import json
 import os
-import re
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -20,15 +19,13 @@ from urllib.parse import quote, quote_plus
 
 from smsengine.gateways.base import Outbound
 from smsengine.gateways.http_exchange import Reply, Request
-from smsengine.phone import mask
+from smsengine.phone import mask_numbers
 
 #: Characters of one field that are kept.
 MOST_CHARACTERS = 2000
 #: So many first characters of a text betray it, where a vendor repeats it cut off.
 _RECOGNISED = 16
 _HIDDEN = "***"
-#: A Vietnamese mobile number in any of its three spellings, also with its plus percent-encoded.
-_NUMBER = re.compile(r"(?<![0-9])(?:\+84|%2[Bb]84|84|0)([35789][0-9]{8})(?![0-9])")
 
 
 class Redactor:
@@ -46,8 +43,7 @@ class Redactor:
         said = _without_texts(said, [message.text for message in messages])
         for secret in self._secrets:
             said = said.replace(secret, _HIDDEN)
-        said = _NUMBER.sub(lambda found: mask(f"+84{found[1]}"), said)
-        return said[:MOST_CHARACTERS]
+        return mask_numbers(said)[:MOST_CHARACTERS]
 
 
 def _spellings(value: str) -> set[str]:
