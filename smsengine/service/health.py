@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from smsengine.clock import VIETNAM
 from smsengine.errors import ConfigError, GatewayError, SmsEngineError
+from smsengine.service import machines
 from smsengine.service.bootstrap import Engine
 from smsengine.service.checks import Checked, check_job
 from smsengine.store import lanes
@@ -27,9 +28,12 @@ class Finding:
 
 
 def examine(engine: Engine) -> Iterator[Finding]:
-    """Look at configuration, ledger, disk, gateways, calendar and every job."""
+    """Look at configuration, ledger, machine, disk, gateways, calendar and every job."""
     yield Finding(what="configuration", good=True, said=str(engine.config))
     yield _asked("ledger", lambda: _ledger(engine))
+    yield _asked("machine", lambda: machines.belonging(engine))
+    yield _asked("clock", lambda: machines.clocks(engine))
+    yield _asked("leader", lambda: machines.leading(engine))
     yield _disk(engine)
     yield _asked("flights", lambda: _flights(engine))
     yield _asked("holidays", lambda: _holidays(engine))

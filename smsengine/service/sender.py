@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from smsengine.config.job import LoadedJob
-from smsengine.errors import GatewayError
+from smsengine.errors import GatewayError, SmsEngineError
 from smsengine.gateways.base import Gateway, Receipt
 from smsengine.lifecycle import RunState
 from smsengine.period import Period
@@ -17,6 +17,7 @@ from smsengine.planning import release
 from smsengine.planning.planner import Order, Planned, Resend
 from smsengine.receipts.matching import store_receipts
 from smsengine.sending.tending import recover
+from smsengine.service import fence
 from smsengine.service.bootstrap import Engine
 from smsengine.service.extracts import order_for
 from smsengine.store import outbox, runs
@@ -56,7 +57,12 @@ class Watch:
 
 
 def plan(engine: Engine, request: Request, watch: Watch) -> Planned:
-    """Plan into the ledger."""
+    """Plan into the ledger.
+
+    Raises:
+        RefusedError: the ledger may not know all that was sent.
+    """
+    fence.require(engine)
     return engine.planner(engine.store, watch.planning).plan(_order(engine, request))
 
 
@@ -118,12 +124,15 @@ def send_run(engine: Engine, run: Run, watch: Watch) -> None:
 
     Raises:
         GatewayError: no gateway of its route can be used; every message keeps its place.
+        RefusedError: the ledger may not know all that was sent.
     """
+    fence.require(engine)
     if run.state is RunState.PLANNED:
         run = release_run(engine, run, engine.identity)
     with engine.store.read() as connection:
         watch.expected(outbox.count_waiting(connection, run.id))
     with ExitStack() as opened:
+        opened.callback(_report, engine)
         gateways = {
             name: opened.enter_context(closing(engine.gateway(name)))
             for name in engine.route(run.gateway).gateways
@@ -138,6 +147,12 @@ def send_run(engine: Engine, run: Run, watch: Watch) -> None:
         dispatcher.drain(run)
         for name, gateway in gateways.items():
             _fetch(engine, gateway, name)
+
+
+def _report(engine: Engine) -> None:
+    """A copy of the ledger that was made while a run was sent is told from the ledger now."""
+    with suppress(SmsEngineError):
+        fence.beat(engine)
 
 
 def check_gateways(gateways: Mapping[str, Gateway]) -> None:

@@ -82,6 +82,43 @@ def insert_planning(connection: Connection, values: dict[str, Any]) -> int | Non
     return connection.execute(statement).scalar_one_or_none()
 
 
+def insert_missed(connection: Connection, values: dict[str, Any]) -> int | None:
+    """Write down that a period passed without a run; None when there is a run of it.
+
+    Raises:
+        StoreError: a name is longer than the ledger keeps.
+    """
+    require_fit(runs, values)
+    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+    statement = (
+        dialect.insert(runs)
+        .values(state=RunState.MISSED, kind=RunKind.REGULAR, revision=1, **values)
+        .on_conflict_do_nothing(index_elements=["job", "period", "revision"])
+        .returning(runs.c.id)
+    )
+    return connection.execute(statement).scalar_one_or_none()
+
+
+def planned(connection: Connection, job: str) -> Sequence[Run]:
+    """The runs of a job that are sealed and wait for their release, oldest first."""
+    statement = select(runs).where(runs.c.job == job, runs.c.state == RunState.PLANNED)
+    return [_run(row) for row in connection.execute(statement.order_by(runs.c.id)).mappings()]
+
+
+def all_planned(connection: Connection) -> Sequence[Run]:
+    """The runs of all jobs that are sealed and wait for their release, oldest first."""
+    statement = select(runs).where(runs.c.state == RunState.PLANNED).order_by(runs.c.id)
+    return [_run(row) for row in connection.execute(statement).mappings()]
+
+
+def periods(connection: Connection, job: str) -> frozenset[str]:
+    """The periods of which the ledger holds a run of a job that is sealed, missed or skipped."""
+    statement = (
+        select(runs.c.period).where(runs.c.job == job, runs.c.state != RunState.PLANNING).distinct()
+    )
+    return frozenset(connection.execute(statement).scalars())
+
+
 def renew_planner(connection: Connection, run_id: int, planner: str, until: datetime) -> bool:
     """Prolong a planner's hold on its run; False when it has lost it."""
     statement = (
