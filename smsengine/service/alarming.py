@@ -1,0 +1,214 @@
+"""What people are told: one sentence that says what happened, one that says what to do now.
+
+Each alarm has a key and is told once for it; what is over may be told anew. No alarm holds a phone
+number or a text: numbers are masked, and of what a gateway says only its code is repeated, since
+its words may quote a message.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection
+
+from smsengine.clock import VIETNAM
+from smsengine.lifecycle import Grade
+from smsengine.phone import mask
+from smsengine.store import alarms
+from smsengine.store.runs import Run
+from smsengine.text.numerals import money
+
+#: A number as it is written in sentences; money has no leading zero, and no plus.
+_NUMBER = re.compile(
+    r"(?<![0-9A-Za-z.])(?:\(?\+84\)?[ .-]?[1-9](?:[ .-]?[0-9]){8}|84[35789][0-9]{8}"
+    r"|0[1-9](?:[ .-]?[0-9]){8,9})(?![0-9])"
+)
+_REFUSED_IN_A_ROW = re.compile(r"( in a row \(\w+ ?)([^\s)]*).*", re.DOTALL)
+_LONGEST_CODE = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class News:
+    """What is to be told. The first line of ``text`` says it all; the next ones say what to do."""
+
+    key: str
+    grade: Grade
+    text: str
+
+    def sound(self, connection: Connection, at: datetime) -> bool:
+        """Have it told, once for its key; False when it was sounded before."""
+        return alarms.sound(connection, key=self.key, at=at, grade=self.grade, text=self.text)
+
+
+def masked(said: str) -> str:
+    """What was said without whole phone numbers: ``0912 345 678`` becomes ``091***5678``."""
+    return _NUMBER.sub(lambda found: mask(_plain(found[0])), said)
+
+
+def _plain(number: str) -> str:
+    digits = re.sub("[^0-9]", "", number)
+    return f"+{digits}" if digits.startswith("84") else digits
+
+
+def local(at: datetime) -> str:
+    """An instant as Vietnam reads it: ``01/06/2019 08:00``."""
+    return f"{at.astimezone(VIETNAM):%d/%m/%Y %H:%M}"
+
+
+def code_of(said: str) -> str:
+    """The code at the beginning of what a gateway said; its words may quote a message."""
+    first = said.split(maxsplit=1)[0] if said.strip() else ""
+    return masked(first)[:_LONGEST_CODE].rstrip(".,:;")
+
+
+def why(held_because: str) -> str:
+    """Why a run stands still, without what a gateway quoted."""
+    plain = _REFUSED_IN_A_ROW.sub(lambda found: f"{found[1]}{code_of(found[2])}).", held_because)
+    return masked(" ".join(plain.split())) or "No reason is written down."
+
+
+# -- runs ------------------------------------------------------------------------------------------
+
+
+def held(run: Run) -> News:
+    """A run that waits for a person's word."""
+    return News(
+        key=f"held run {run.id}",
+        grade=Grade.WARNING,
+        text=f"{run.label} is held and not sent: {why(run.held_because)}\n"
+        f"Look: smsengine runs show {run.id}\n"
+        f"Send it: smsengine runs approve {run.id}\n"
+        f"Or withdraw it: smsengine runs cancel {run.id} --reason TEXT",
+    )
+
+
+def paused(run: Run, *, times: int, by_person: bool) -> News:
+    """A run that stopped while it was being sent; ``times`` counts how often it did."""
+    who = "was paused by a person" if by_person else "stopped while it was being sent"
+    return News(
+        key=f"paused run {run.id} #{times}",
+        grade=Grade.WARNING if by_person else Grade.URGENT,
+        text=f"{run.label} {who}: {why(run.held_because)}\n"
+        f"Look: smsengine runs show {run.id}\n"
+        f"When the cause is mended: smsengine runs resume {run.id}",
+    )
+
+
+def stuck(run: Run, *, waiting: int, since: datetime) -> News:
+    """A run that is being sent and does not get on."""
+    return News(
+        key=f"stuck run {run.id} since {since:%Y-%m-%dT%H:%M:%SZ}",
+        grade=Grade.URGENT,
+        text=f"{run.label} has not got on since {local(since)}, though no gateway holds it back:"
+        f" {money(waiting)} messages wait.\n"
+        f"Look: smsengine runs show {run.id}, smsengine gateways check, and the log.",
+    )
+
+
+def unknown(run: Run, *, count: int, since: datetime) -> News:
+    """Messages of which nobody has known for hours whether they were sent."""
+    day = since.astimezone(VIETNAM).date()
+    are = "1 message is" if count == 1 else f"{money(count)} messages are"
+    return News(
+        key=f"unknown run {run.id} {day}",
+        grade=Grade.WARNING,
+        text=f"{are} unknown in {run.label}, the oldest since {local(since)}: nobody can say"
+        " whether they were sent.\n"
+        "Look them up in the gateway's books, then say what you found:"
+        f" smsengine messages resolve --run {run.id} --as sent (or not-sent) --reason TEXT",
+    )
+
+
+# -- gateways --------------------------------------------------------------------------------------
+
+
+def lane_paused_key(gateway: str) -> str:
+    """The key under which a refused account is told."""
+    return f"lane paused {gateway}"
+
+
+def lane_paused(gateway: str, because: str) -> News:
+    """A gateway that refuses our account; nothing leaves through it."""
+    return News(
+        key=lane_paused_key(gateway),
+        grade=Grade.URGENT,
+        text=f"Gateway {gateway} refuses our account (code {code_of(because) or 'none'}): nothing"
+        " leaves through it.\n"
+        "Its own words: smsengine gateways list\n"
+        f"When money, key or permission are mended: smsengine gateways resume {gateway}",
+    )
+
+
+def lane_resumed(connection: Connection, gateway: str, at: datetime) -> None:
+    """A person let a gateway send again: if it is refused anew, that is told anew."""
+    alarms.end(connection, lane_paused_key(gateway), at=at)
+
+
+def breaker_open_key(gateway: str) -> str:
+    """The key under which a gateway that does not answer is told."""
+    return f"breaker open {gateway}"
+
+
+def breaker_open(gateway: str, *, minutes: int) -> News:
+    """A gateway that has not answered for long."""
+    return News(
+        key=breaker_open_key(gateway),
+        grade=Grade.URGENT,
+        text=f"Gateway {gateway} has given no usable answer for more than {minutes} minutes; it is"
+        " tried every ten minutes.\n"
+        f"Ask the vendor; look: smsengine gateways check {gateway}\n"
+        f"When it is known to be there again: smsengine gateways resume {gateway}",
+    )
+
+
+# -- the installation ------------------------------------------------------------------------------
+
+
+def broken_job(name: str, sentence: str, at: datetime) -> News:
+    """A job file that cannot be read; told once a day while it is broken."""
+    return News(
+        key=f"broken job {name} {at.astimezone(VIETNAM).date()}",
+        grade=Grade.WARNING,
+        text=f"The job {name} cannot be read, so it is not sent; the others are.\n"
+        f"{masked(sentence)}\n"
+        f"Mend the file, then: smsengine jobs check {name}",
+    )
+
+
+def ledger_away(*, since: datetime, until: datetime | None = None) -> News:
+    """The ledger is, or was, away; while it is, nothing is planned or sent."""
+    key = f"ledger away {since:%Y-%m-%dT%H:%M:%SZ}"
+    if until is None:
+        said = (
+            f"The ledger has been away since {local(since)}: nothing is sent; nothing is lost.\n"
+            "Look at the database and its disk: smsengine doctor"
+        )
+        return News(key=key, grade=Grade.URGENT, text=said)
+    minutes = max(1, round((until - since) / timedelta(minutes=1)))
+    said = (
+        f"The ledger was away for {minutes} minutes, from {local(since)} to {local(until)};"
+        " it is there again, and sending goes on by itself."
+    )
+    return News(key=f"{key} over", grade=Grade.WARNING, text=said)
+
+
+def lead_lost(*, machine: str, term: int, now_leads: str) -> News:
+    """Another machine took over the clock and the upkeep."""
+    return News(
+        key=f"lead lost {term}",
+        grade=Grade.WARNING,
+        text=f"{machine} does not lead any more; {now_leads or 'nobody'} does.\n"
+        f"If nobody stopped or restarted {machine}, look at it.",
+    )
+
+
+def fenced(because: str, at: datetime) -> News:
+    """The ledger may not be the one that this machine knows; told once a day while it is so."""
+    return News(
+        key=f"fence {at.astimezone(VIETNAM).date()}",
+        grade=Grade.URGENT,
+        text=f"Nothing is sent from this machine: {masked(because)}\n"
+        "Look: smsengine doctor; when you know why: smsengine doctor --adopt",
+    )
