@@ -51,21 +51,15 @@ class Leadership:
     def renew(self, now: datetime) -> bool:
         """Prolong the lead, or try for it; says whether this machine leads.
 
-        While the database is away nothing is known: who leads goes on until its lease has run out.
+        Raises:
+            StoreAwayError: nothing is known; who leads goes on until its lease has run out.
         """
         # The database's time begins to run after ours.
         began = self._clock.monotonic()
-        try:
-            with self._store.write() as connection:
-                lease = leases.take(
-                    connection,
-                    LEADER,
-                    self._holder,
-                    seconds=LEASE_SECONDS,
-                    now=now.timestamp(),
-                )
-        except StoreAwayError:
-            return self.leads()
+        with self._store.write() as connection:
+            lease = leases.take(
+                connection, LEADER, self._holder, seconds=LEASE_SECONDS, now=now.timestamp()
+            )
         until = began + LEASE_SECONDS - _MARGIN_SECONDS
         self._holding = _Holding(lease=lease, until=until) if lease is not None else None
         return self.leads()
