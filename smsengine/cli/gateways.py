@@ -9,6 +9,7 @@ import click
 from smsengine.cli.options import Exit, as_json, finish, with_engine
 from smsengine.cli.output import say, say_json, table
 from smsengine.errors import ConfigError, GatewayError
+from smsengine.service import alarming
 from smsengine.service.bootstrap import Engine
 from smsengine.store import lanes
 from smsengine.store.lanes import LaneRow
@@ -108,6 +109,7 @@ def resume(engine: Engine, name: str, *, as_json: bool) -> None:
     engine.gateway_settings(name)
     with engine.store.write() as connection:
         was_stopped = lanes.resume(connection, name)
+        alarming.lane_resumed(connection, name, engine.clock.now())
     if as_json:
         say_json({"gateway": name, "was_stopped": was_stopped})
     elif was_stopped:

@@ -142,8 +142,9 @@ def lane_paused(gateway: str, because: str) -> News:
 
 
 def lane_resumed(connection: Connection, gateway: str, at: datetime) -> None:
-    """A person let a gateway send again: if it is refused anew, that is told anew."""
-    alarms.end(connection, lane_paused_key(gateway), at=at)
+    """A person let a gateway send again: what happens anew is told anew."""
+    for key in (lane_paused_key(gateway), breaker_open_key(gateway)):
+        alarms.end(connection, key, at=at)
 
 
 def breaker_open_key(gateway: str) -> str:

@@ -48,8 +48,9 @@ def sound(connection: Connection, *, key: str, at: datetime, grade: Grade, text:
         dialect.insert(alarms)
         .values(key=fitted(alarms.c.key, key), at=at, grade=grade, text=storable(text), due_at=at)
         .on_conflict_do_nothing(index_elements=["key"])
+        .returning(alarms.c.id)
     )
-    return bool(connection.execute(statement).rowcount == 1)
+    return connection.execute(statement).scalar_one_or_none() is not None
 
 
 def untold(connection: Connection, *, now: datetime, limit: int = 50) -> Sequence[Alarm]:
