@@ -91,6 +91,8 @@ class _Handler(WSGIRequestHandler):
     timeout = _READ_SECONDS
     server_version = "smsengine"
     sys_version = ""
+    error_message_format = "%(code)d %(message)s\n"
+    error_content_type = "text/plain; charset=utf-8"
 
     def address_string(self) -> str:
         return str(self.client_address[0])
