@@ -36,9 +36,9 @@ _ADOPT = "Read docs/backup-and-restore.md, then run 'smsengine doctor --adopt'."
 
 def check(engine: Engine) -> str:
     """Say why nothing may be sent from here; empty when all is well. Nothing is written."""
-    folder = engine.settings.flights
     # The file first: what others report in between makes the ledger's count higher, never lower.
-    mine = membership.read(folder)
+    with _usable(engine):
+        mine = membership.read(engine.settings.flights)
     with engine.store.read() as connection:
         return _why(engine, _standing(engine, connection, mine))
 
@@ -50,7 +50,7 @@ def beat(engine: Engine) -> str:
         Why nothing may be sent, as ``check``; then nothing was written.
 
     Raises:
-        ConfigError: the folder of the flight journals cannot be written.
+        ConfigError: the folder of the flight journals cannot be used.
         StoreAwayError: the ledger is away, or another process does not come to an end.
     """
     with _alone(engine):
@@ -84,13 +84,18 @@ def require(engine: Engine) -> None:
 
 @contextmanager
 def _alone(engine: Engine) -> Iterator[None]:
-    folder = engine.settings.flights
+    with _usable(engine), membership.alone(engine.settings.flights, engine.clock):
+        yield
+
+
+@contextmanager
+def _usable(engine: Engine) -> Iterator[None]:
     try:
-        with membership.alone(folder, engine.clock):
-            yield
+        yield
     except OSError as error:
         raise ConfigError(
-            f"{engine.config}: flights: {folder} cannot be written ({error.strerror})."
+            f"{engine.config}: flights: {engine.settings.flights} cannot be used"
+            f" ({error.strerror})."
         ) from error
 
 
@@ -195,7 +200,8 @@ class Adoption:
 
 def adoption(engine: Engine) -> Adoption:
     """What ``adopt`` would do; nothing is written."""
-    mine = membership.read(engine.settings.flights)
+    with _usable(engine):
+        mine = membership.read(engine.settings.flights)
     with engine.store.read() as connection:
         return _adoption(engine, connection, mine)
 
