@@ -174,7 +174,7 @@ class Web:
             ) from error
         self.port: int = self._server.server_port
         self._thread = threading.Thread(
-            target=self._server.serve_forever, args=(0.2,), name="web", daemon=True
+            target=self._server.serve_forever, args=(0.1,), name="web", daemon=True
         )
 
     def start(self) -> None:
