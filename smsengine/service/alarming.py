@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
@@ -175,4 +175,31 @@ def broken_job(name: str, sentence: str, at: datetime) -> News:
         text=f"The job {name} cannot be read, so it is not sent; the others are.\n"
         f"{masked(sentence)}\n"
         f"Mend the file, then: smsengine jobs check {name}",
+    )
+
+
+def ledger_away(*, since: datetime, until: datetime | None = None) -> News:
+    """The ledger is, or was, away; while it is, nothing is planned or sent."""
+    key = f"ledger away {since:%Y-%m-%dT%H:%M:%SZ}"
+    if until is None:
+        said = (
+            f"The ledger has been away since {local(since)}: nothing is sent; nothing is lost.\n"
+            "Look at the database and its disk: smsengine doctor"
+        )
+        return News(key=key, grade=Grade.URGENT, text=said)
+    minutes = max(1, round((until - since) / timedelta(minutes=1)))
+    said = (
+        f"The ledger was away for {minutes} minutes, from {local(since)} to {local(until)};"
+        " it is there again, and sending goes on by itself."
+    )
+    return News(key=f"{key} over", grade=Grade.WARNING, text=said)
+
+
+def fenced(because: str, at: datetime) -> News:
+    """The ledger may not be the one that this machine knows; told once a day while it is so."""
+    return News(
+        key=f"fence {at.astimezone(VIETNAM).date()}",
+        grade=Grade.URGENT,
+        text=f"Nothing is sent from this machine: {masked(because)}\n"
+        "Look: smsengine doctor; when you know why: smsengine doctor --adopt",
     )
