@@ -13,7 +13,7 @@ from smsengine.lifecycle import RunKind, RunState
 from smsengine.period import Period
 from smsengine.planning.planner import Planned, Resend
 from smsengine.reports.accounts import account
-from smsengine.service import sender
+from smsengine.service import fence, sender
 from smsengine.service.bootstrap import Engine
 from smsengine.service.preview import Preview, preview_job
 from smsengine.store.runs import Run
@@ -125,6 +125,7 @@ def send(
     if dry_run:
         finish(_rehearse(engine, request, as_json=as_json))
         return
+    fence.require(engine)
     if resend and not yes:
         _confirm(engine, request)
     finish(_send(engine, request, as_json=as_json))

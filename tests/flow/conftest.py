@@ -132,7 +132,9 @@ def make_office(tmp_path: Path) -> Iterator[Callable[..., Office]]:
         (folder / "smsengine.key").write_text("a" * 64)
         made.append(Office(folder))
         engine = Engine(folder / "config.yaml")
-        engine.prepare(Store(engine.settings.database))
+        store = Store(engine.settings.database)
+        engine.prepare(store)
+        store.close()
         return made[-1]
 
     yield make
