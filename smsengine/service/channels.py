@@ -160,10 +160,11 @@ def _asked(what: str, ask: Callable[[], requests.Response]) -> str:
 
 
 class Log:
-    """The log of the daemon: what is told where no other way is set up."""
+    """The log of the daemon: what is told where no other way is set up, line by line."""
 
     def tell(self, letter: Letter) -> str:
-        logger.log(_LEVELS[letter.grade], "%s", letter.text)
+        for line in filter(None, letter.text.splitlines()):
+            logger.log(_LEVELS[letter.grade], "%s", line)
         return ""
 
 

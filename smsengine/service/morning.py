@@ -71,7 +71,7 @@ def compose(
             next_fires=next_fires,
             titles={name: loaded.job.title for name, loaded in jobs.items()},
             alarms=[each for each in alarms.since(connection, since) if not _is_report(each)],
-            untold=alarms.count_untold(connection),
+            untold=alarms.count_untold(connection, tries=1),
             duties=duties.last(connection),
             free_bytes=shutil.disk_usage(engine.folder).free,
         )

@@ -126,7 +126,7 @@ def _looks(report: Report) -> Iterator[str]:
     yield from _looks_at_messages(report)
     yield from _looks_at_gateways(report)
     if report.untold:
-        yield f"Waiting to be told: {_counted(report.untold, 'alarm')}. Is mail in order?"
+        yield f"{_counted(report.untold, 'alarm')} could not be told yet. Is mail in order?"
     if report.free_bytes < _LEAST_FREE_BYTES:
         yield f"Little room: {_free(report)}."
 
@@ -139,7 +139,8 @@ def _looks_at_runs(report: Report) -> Iterator[str]:
         elif run.state is RunState.PAUSED:
             yield f"{run.label} is paused: {why(run.held_because)} {show}"
         elif run.state is RunState.MISSED and not run.reason:
-            yield f"{run.label} was missed: {why(run.held_because)}"
+            send = f"smsengine send {run.job} --period {run.period}"
+            yield f"{run.label} was missed: {why(run.held_because)} Send it all the same: {send}"
 
 
 def _looks_at_messages(report: Report) -> Iterator[str]:

@@ -113,7 +113,11 @@ def since(connection: Connection, after: datetime) -> Sequence[Alarm]:
     return [_alarm(row) for row in connection.execute(statement).mappings()]
 
 
-def count_untold(connection: Connection) -> int:
-    """How many alarms wait to be told."""
-    statement = select(func.count()).select_from(alarms).where(alarms.c.told_at.is_(None))
+def count_untold(connection: Connection, *, tries: int = 0) -> int:
+    """How many alarms wait to be told, of those with which that was tried so often at least."""
+    statement = (
+        select(func.count())
+        .select_from(alarms)
+        .where(alarms.c.told_at.is_(None), alarms.c.tries >= tries)
+    )
     return int(connection.execute(statement).scalar_one())

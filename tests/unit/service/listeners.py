@@ -126,6 +126,7 @@ class HookBook:
     """What was asked, and what is answered."""
 
     status: int = 204
+    answer: bytes = b""
     bodies: list[Any] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
@@ -146,8 +147,9 @@ def hook_server() -> Iterator[HookBook]:
             self.send_response(book.status)
             if book.status == 302:
                 self.send_header("Location", "/elsewhere")
-            self.send_header("Content-Length", "0")
+            self.send_header("Content-Length", str(len(book.answer)))
             self.end_headers()
+            self.wfile.write(book.answer)
 
         def do_GET(self) -> None:
             self.do_POST()
