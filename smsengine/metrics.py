@@ -109,8 +109,9 @@ LANE_SPEED = _gauge(
 LANE_RATE = _gauge("lane_contract_rate", "What the contract allows in a second.", "gateway", "unit")
 ALARMS_UNTOLD = _gauge("alarms_untold", "Alarms of which nobody could be told yet.")
 DUTY_DONE = _gauge(
-    "duty_done_timestamp_seconds", "When a duty was last done, seconds since 1970.", "duty"
+    "duty_done_timestamp_seconds", "When a duty was last tried, seconds since 1970.", "duty"
 )
+DUTY_FAILED = _gauge("duty_failed", "1 for a duty that failed when it was last tried.", "duty")
 
 #: Every metric, by the name under which Prometheus keeps it.
 ALL: Mapping[str, Metric] = MappingProxyType(

@@ -184,6 +184,9 @@ def of_ledger(engine: Engine) -> Samples:
         **_of_lanes(engine, rows, present),
         metrics.ALARMS_UNTOLD: {(): untold},
         metrics.DUTY_DONE: {(name,): last.at.timestamp() for name, last in done.items()},
+        metrics.DUTY_FAILED: {
+            (name,): float(last.said.startswith("failed:")) for name, last in done.items()
+        },
         metrics.LEDGER_READ: {(): time.monotonic() - began},
         metrics.LEDGER_READ_AT: {(): now},
     }

@@ -221,7 +221,7 @@ def test_the_ledgers_figures(engine: Engine, office: Office, clock: ManualClock)
             connection, "trial", state=BreakerState.OPEN, failures=5, trips=1, open_until=0
         )
         alarms.sound(connection, key="k", at=START, grade=Grade.NOTE, text="said")
-        duties.note(connection, "backup", at=START, said="done")
+        duties.note(connection, "backup", at=START, said="failed: the disk is full.")
     found = of_ledger(engine)
     named = (str(run.id), "c12-statement", "2019-06")
     assert found[metrics.RUNS]["released",] == 1
@@ -236,6 +236,7 @@ def test_the_ledgers_figures(engine: Engine, office: Office, clock: ManualClock)
     assert found[metrics.LANE_BREAKER]["trial", "closed"] == 0.0
     assert found[metrics.ALARMS_UNTOLD] == {(): 1}
     assert found[metrics.DUTY_DONE] == {("backup",): START.timestamp()}
+    assert found[metrics.DUTY_FAILED] == {("backup",): 1.0}
     assert found[metrics.LAST_FINISHED] == {}
     clock.sleep(timedelta(hours=1).total_seconds())
     assert of_ledger(engine)[metrics.UNKNOWN_AGE] == {("trial",): 7200.0}
