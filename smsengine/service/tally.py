@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import groupby
 from operator import attrgetter, itemgetter
 
 from smsengine.gateways.base import Receipt
@@ -26,11 +27,12 @@ class Tally:
 
     def settled(self, gateway: str, settlements: Sequence[Settlement]) -> None:
         """A lane has written down what its hand-overs came to; what never left is not counted."""
-        counts = Counter(map(_OUTCOME_AND_STATE, settlements))
+        # Nearly all are alike: comparing neighbours costs a third of hashing each.
+        alike = groupby(map(_OUTCOME_AND_STATE, settlements))
         with self._lock:
-            for (outcome, state), count in counts.items():
+            for (outcome, state), those in alike:
                 if outcome:
-                    self._hand_overs[gateway, outcome, state] += count
+                    self._hand_overs[gateway, outcome, state] += len(list(those))
 
     def received(self, gateway: str, receipts: Sequence[Receipt]) -> None:
         """Receipts were stored."""
