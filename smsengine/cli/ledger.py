@@ -2,16 +2,34 @@
 
 from __future__ import annotations
 
+import getpass
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import click
 
-from smsengine.cli.options import Exit, as_json, finish, with_engine
+from smsengine.cli.options import Exit, as_json, finish, with_engine, yes
 from smsengine.cli.output import say, say_json
+from smsengine.config.upkeep import Age
+from smsengine.errors import UsageError
 from smsengine.service import upkeep
 from smsengine.service.bootstrap import Engine
+from smsengine.service.purging import Purger, kept_until
 from smsengine.store import schema
 from smsengine.store.engine import Store
+
+
+class AgeType(click.ParamType[Age]):
+    """``90d`` or ``90 days``."""
+
+    name = "AGE"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Age:
+        try:
+            return value if isinstance(value, Age) else Age.parse(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
 
 
 @click.group()
@@ -62,3 +80,28 @@ def backup(engine: Engine, path: Path, *, as_json: bool) -> None:
         say_json({"path": path})
     else:
         say(f"{path} is a whole copy of {engine.store.name}; keep a copy of the key apart from it.")
+
+
+@db.command()
+@click.option("--older-than", type=AgeType(), help="Instead of the configured retention, e.g. 90d.")
+@click.option("--dry-run", is_flag=True, help="Count only; nothing is changed.")
+@yes
+@as_json
+@with_engine
+def purge(
+    engine: Engine, older_than: Age | None, *, dry_run: bool, yes: bool, as_json: bool
+) -> None:
+    """Take texts, phones and codes out of runs that ended long ago; counts and hashes stay."""
+    cutoffs = kept_until(engine.settings.retention, engine.clock.now(), older_than=older_than)
+    if cutoffs.texts is None and cutoffs.skips is None:
+        raise UsageError("Everything is kept for ever; name an age with --older-than.")
+    purger = Purger(store=engine.store, clock=engine.clock, actor=getpass.getuser())
+    found = purger.look(cutoffs)
+    if not dry_run and found.runs and not yes:
+        click.confirm(f"Purge {found.counts()}? It cannot be undone.", abort=True, err=True)
+    if not dry_run:
+        found = purger.purge(cutoffs)
+    if as_json:
+        say_json({"dry_run": dry_run, **asdict(found)})
+    else:
+        say(f"Would be purged: {found.counts()}." if dry_run else f"{found}.")

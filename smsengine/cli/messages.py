@@ -15,6 +15,7 @@ from smsengine.errors import UsageError
 from smsengine.lifecycle import MessageState
 from smsengine.phone import Phone, PhoneBook, mask
 from smsengine.receipts import resolving
+from smsengine.reports.exports import PURGED
 from smsengine.service.bootstrap import Engine
 from smsengine.store import attempts, receipts, runs, skips
 from smsengine.store import messages as stored
@@ -83,7 +84,7 @@ def _facts(row: RowMapping) -> dict[str, object]:
         "period": row["period"],
         "revision": row["revision"],
         "subject": row["subject"],
-        "phone": mask(row["address"]),
+        "phone": mask(row["address"]) if row["address"] else "",
         "state": row["state"],
         "text": row["text"],
         "segments": row["segments"],
@@ -197,7 +198,7 @@ def _show_message(row: RowMapping) -> None:
         say(f"Last word: {row['code'] or ''} {row['detail'] or ''}".rstrip())
     if row["replaces_id"]:
         say(f"Replaces message {row['replaces_id']}: {row['reason']}")
-    say(f"  {row['text']}")
+    say(f"  {row['text'] or PURGED}")
 
 
 def _show_history(tried: Sequence[RowMapping], heard: Sequence[RowMapping]) -> None:

@@ -9,7 +9,14 @@ import click
 
 from smsengine.cli.options import Exit, a_reason, as_json, finish, with_engine, yes
 from smsengine.cli.output import say, say_json, table, watching
-from smsengine.cli.show import counted, local_time, show_account, show_manifest, show_texts
+from smsengine.cli.show import (
+    counted,
+    local_time,
+    show_account,
+    show_manifest,
+    show_texts,
+    standing,
+)
 from smsengine.errors import UsageError
 from smsengine.lifecycle import RunState
 from smsengine.planning import release
@@ -55,7 +62,7 @@ def list_runs(engine: Engine, job: str | None, limit: int, *, as_json: bool) -> 
                 run.period,
                 run.revision,
                 run.kind,
-                run.state,
+                standing(run),
                 money(run.messages),
                 money(run.skips),
                 money(run.cost),

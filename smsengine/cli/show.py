@@ -10,6 +10,7 @@ from smsengine.lifecycle import MessageState, RunState, SkipReason
 from smsengine.phone import mask
 from smsengine.planning.planner import Planned
 from smsengine.reports.accounts import Account, account
+from smsengine.reports.exports import PURGED
 from smsengine.store import messages
 from smsengine.store.engine import Store
 from smsengine.store.runs import Run
@@ -32,6 +33,11 @@ _MEANING = {
 def counted(count: int, one: str, many: str) -> str:
     """``1 message`` or ``12.000 messages``."""
     return f"{money(count)} {one if count == 1 else many}"
+
+
+def standing(run: Run) -> str:
+    """The state of a run, and whether its texts and phones are there no more."""
+    return f"{run.state}, purged" if run.purged_at else str(run.state)
 
 
 def show_manifest(run: Run) -> None:
@@ -74,8 +80,8 @@ def show_texts(store: Store, run_id: int, limit: int = 3, subject: str = "") -> 
         wanted = messages.find(connection, subject=subject, limit=1) if subject else []
         first = messages.sample(connection, run_id, limit)
         for row in [*wanted, *(row for row in first if row["subject"] != subject)][:limit]:
-            say(f"{row['subject']}  {mask(row['address'])}", style="bold")
-            say(f"  {row['text']}")
+            say(f"{row['subject']}  {mask(row['address'])}".strip(), style="bold")
+            say(f"  {row['text'] or PURGED}")
 
 
 def show_account(store: Store, run_id: int) -> None:
@@ -84,7 +90,7 @@ def show_account(store: Store, run_id: int) -> None:
     if found is None:
         return
     run = found.run
-    say(f"Run {run.id}: {run.label}, {run.kind}, {run.state}", style="bold")
+    say(f"Run {run.id}: {run.label}, {run.kind}, {standing(run)}", style="bold")
     table(("rows", "count"), _account_rows(found), right="count")
     _say_tie(found)
 

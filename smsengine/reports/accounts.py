@@ -65,6 +65,7 @@ class Account:
             "segments": run.segments,
             "money": run.money,
             "cost": run.cost,
+            "purged_at": run.purged_at,
             "manifest_hash": run.manifest_hash,
             "states": {state.value: count for state, count in sorted(self.states.items())},
             "skip_reasons": {reason.value: count for reason, count in sorted(self.reasons.items())},

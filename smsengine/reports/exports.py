@@ -26,6 +26,8 @@ HEADER = (
     "segments",
     "text",
 )
+#: What stands where personal data was; see store/purging.
+PURGED = "(purged)"
 #: What a spreadsheet takes for a formula. A phone or an amount with its sign is none.
 _FORMULA = re.compile(r"[=@\t\r]|[+-](?![0-9.]+\Z)")
 _Line = tuple[str, ...]
@@ -40,7 +42,8 @@ def lines(store: Store, run_id: int, *, full_phones: bool) -> Iterator[_Line]:
         with skips.stream(connection, run_id) as skipped:
             for row in skipped:
                 about = (str(row["row_number"]), row["subject"])
-                yield (*about, "", "skipped", row["reason"], row["detail"], "", "", "")
+                detail = row["detail"] or PURGED
+                yield (*about, "", "skipped", row["reason"], detail, "", "", "")
 
 
 def _message(row: RowMapping, *, full_phones: bool) -> _Line:
@@ -48,13 +51,13 @@ def _message(row: RowMapping, *, full_phones: bool) -> _Line:
     return (
         str(row["row_number"]),
         row["subject"],
-        row["address"] if full_phones else mask(row["address"]),
+        row["address"] if full_phones else mask(row["address"]) if row["address"] else "",
         row["state"],
         row["code"] or "",
         row["detail"] or "",
         settled.astimezone(VIETNAM).strftime("%Y-%m-%d %H:%M:%S") if settled else "",
         str(row["segments"]),
-        row["text"],
+        row["text"] or PURGED,
     )
 
 

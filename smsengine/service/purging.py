@@ -31,8 +31,12 @@ class Purged:
     open: int = 0
     is_all: bool = True
 
+    def counts(self) -> str:
+        """The counts in words."""
+        return f"{self.messages} messages and {self.skips} skipped rows of {self.runs} runs"
+
     def __str__(self) -> str:
-        said = f"{self.messages} messages and {self.skips} skipped rows of {self.runs} runs purged"
+        said = f"{self.counts()} purged"
         if self.open:
             said += f", {self.open} messages stay since their fate is open"
         return said + ("" if self.is_all else "; more follows")

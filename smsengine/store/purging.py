@@ -141,9 +141,12 @@ def empty_skips(connection: Connection, run_id: int, *, limit: int) -> int:
     """Purge some skipped rows of a run; returns how many."""
     picked = select(skips.c.id).where(_holds_skips(run_id)).limit(limit).cte("picked")
     statement = (
-        update(skips).where(skips.c.id.in_(select(picked.c.id))).values(subject="", detail="")
+        update(skips)
+        .where(skips.c.id.in_(select(picked.c.id)))
+        .values(subject="", detail="")
+        .returning(skips.c.id)
     )
-    return connection.execute(statement).rowcount
+    return len(connection.execute(statement).all())
 
 
 def is_empty(connection: Connection, run_id: int) -> bool:
