@@ -7,7 +7,15 @@ from pathlib import Path
 
 import click
 
-from smsengine.cli.options import Exit, a_reason, as_json, finish, with_engine, yes
+from smsengine.cli.options import (
+    Exit,
+    PeriodType,
+    a_reason,
+    as_json,
+    finish,
+    with_engine,
+    yes,
+)
 from smsengine.cli.output import say, say_json, table, watching
 from smsengine.cli.show import (
     counted,
@@ -19,10 +27,11 @@ from smsengine.cli.show import (
 )
 from smsengine.errors import UsageError
 from smsengine.lifecycle import RunState
+from smsengine.period import Period
 from smsengine.planning import release
 from smsengine.reports import exports
 from smsengine.reports.accounts import Account, account
-from smsengine.service import sender
+from smsengine.service import fence, offers, sender
 from smsengine.service.bootstrap import Engine
 from smsengine.store import runs as stored
 from smsengine.text.numerals import money
@@ -120,6 +129,7 @@ def _short(actor: str) -> str:
 @with_engine
 def approve(engine: Engine, run_id: int, *, yes: bool, as_json: bool) -> None:
     """Release a held run after looking at its manifest, and send it; goes on where it stopped."""
+    fence.require(engine)
     run = _account(engine, run_id).run
     if run.state not in (RunState.RELEASED, RunState.SENDING):
         if not as_json:
@@ -155,6 +165,7 @@ def pause(engine: Engine, run_id: int, reason: str, *, as_json: bool) -> None:
 @with_engine
 def resume(engine: Engine, run_id: int, *, yes: bool, as_json: bool) -> None:
     """Go on with a paused RUN, and send it; one that stopped after a wave goes on with the next."""
+    fence.require(engine)
     run = _account(engine, run_id).run
     if run.state is RunState.PAUSED and not yes:
         say(f"It was paused: {run.held_because}", stderr=True)
@@ -204,6 +215,25 @@ def cancel(engine: Engine, run_id: int, reason: str, *, yes: bool, as_json: bool
         say_json({"run": run_id, "withdrawn": withdrawn})
     else:
         say(f"{counted(withdrawn, 'message was', 'messages were')} withdrawn.")
+
+
+@runs.command()
+@click.argument("job")
+@click.option(
+    "--period", type=PeriodType(), required=True, help="The month or day that is left out."
+)
+@a_reason
+@as_json
+@with_engine
+def skip(engine: Engine, job: str, period: Period, reason: str, *, as_json: bool) -> None:
+    """Have the daemon leave JOB out for one period; remembered with its reason."""
+    if not reason:
+        raise UsageError("skip needs --reason: the ledger keeps why.")
+    run_id = offers.skip(engine, engine.job(job), period, reason=reason, actor=getpass.getuser())
+    if as_json:
+        say_json({"run": run_id, "job": job, "period": str(period), "state": "missed"})
+    else:
+        say(f"{job} {period} is skipped; it can still be sent by hand: smsengine send {job}")
 
 
 @runs.command()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -84,6 +85,7 @@ class Dispatcher:
         self._tender = RunTender(store=store, clock=clock, actor=worker, at=at)
         self._work = Work()
         self._only: frozenset[int] | None = None
+        self._is_over: Callable[[], bool] = lambda: False
         self._next_look = self._next_recovery = 0.0
         self._waited = False
         self._answers: list[tuple[Sequence[Doubt], Sequence[Outcome | None]]] = []
@@ -112,12 +114,20 @@ class Dispatcher:
             self.land()
 
     def serve(self, is_over: Callable[[], bool]) -> None:
-        """Send whatever is released, of all runs, until it is over."""
+        """Send whatever is released, of all runs, until it is over.
+
+        While the ledger is away it is tried again; when it is over then, what could not be settled
+        is found out from the flight journal by whoever comes next.
+        """
         self._only = None
-        self._patiently(self._begin)
+        self._is_over = is_over
         try:
+            self._patiently(self._begin)
             while not is_over():
                 self._round()
+        except StoreAwayError:
+            if not is_over():
+                raise
         finally:
             self.land()
 
@@ -333,20 +343,34 @@ class Dispatcher:
         until = self._clock.monotonic() + _LANDING_SECONDS
         while self._clock.monotonic() < until:
             self._wake.clear()
-            for lane in self._lanes.values():
-                self._patiently(partial(lane.round, self._work, claim=False))
-            if not self._is_busy():
+            if self._settle_all() and not self._is_busy():
                 break
             self._clock.wait(self._wake, _ROUND_SECONDS)
         for lane in self._lanes.values():
             lane.close(1.0)
-        self._patiently(self._take_in)
+        with suppress(StoreAwayError):
+            self._patiently(self._take_in)
+
+    def _settle_all(self) -> bool:
+        """Settle what has come back; False while the ledger is away."""
+        try:
+            for lane in self._lanes.values():
+                self._patiently(partial(lane.round, self._work, claim=False))
+        except StoreAwayError:
+            return False
+        return True
 
     # -- the ledger may be away ----------------------------------------------------------------
 
     def _patiently(self, do: Callable[[], ResultT]) -> ResultT:
-        """Do something with the ledger, again and again while it is away; nothing is lost."""
+        """Do something with the ledger, again and again while it is away; nothing is lost.
+
+        Raises:
+            StoreAwayError: it is away, and whoever serves shall end.
+        """
         for attempt in Retrying(
+            stop=lambda _state: self._is_over(),
+            reraise=True,
             retry=retry_if_exception_type(StoreAwayError),
             wait=wait_exponential(multiplier=0.1, max=5),
             sleep=self._clock.sleep,

@@ -26,7 +26,7 @@ from smsengine.config.job import (
     inside_folder,
 )
 from smsengine.config.settings import absolute_database
-from smsengine.errors import ConfigError, SourceError
+from smsengine.errors import AbsentExtractError, ConfigError
 from smsengine.notices import contribution, facility, visits
 from smsengine.period import Period
 from smsengine.planning.manifest import Warnings
@@ -178,14 +178,14 @@ class Extracts:
             for each in sorted(path.parent.glob(path.name))
         ]
         if not found:
-            raise SourceError(f"There is no file {path}.")
+            raise AbsentExtractError(f"There is no file {path}.")
         return found
 
     def _there(self, path: Path, settings: FileSource) -> Path:
         if not path.exists():
             there = self.periods_there(settings)
             others = f"; there are extracts for: {', '.join(there)}" if there else ""
-            raise SourceError(f"There is no file {self._named(path)}{others}.")
+            raise AbsentExtractError(f"There is no file {self._named(path)}{others}.")
         return path
 
     def periods_there(self, settings: FileSource) -> list[str]:

@@ -1,0 +1,307 @@
+"""The daemon: one process that fires, sends and tells, and that may end at any instruction.
+
+The main thread listens to signals and to its own threads; the heart keeps this machine's place in
+the ledger and the lead; the works do the rest. What one of them cannot explain ends the process,
+and whatever supervises it starts it anew: all that matters is in the ledger.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from types import FrameType
+
+from smsengine.errors import ConfigError, SmsEngineError, StoreAwayError
+from smsengine.service import alarming, fence, logs, telling
+from smsengine.service.bootstrap import Engine
+from smsengine.service.chores import Chores
+from smsengine.service.eyes import open_eyes, registry
+from smsengine.service.heart import Heart
+from smsengine.service.leader import Leadership
+from smsengine.service.logs import Event
+from smsengine.service.notify import Notifier
+from smsengine.service.roster import Roster, read_roster
+from smsengine.service.tally import Tally
+from smsengine.service.vitals import Vitals
+from smsengine.service.web import Desk, Web
+from smsengine.service.works import Works
+
+#: The main thread looks after its threads so often.
+_TURN_SECONDS = 0.5
+#: A thread that is silent for longer is stuck. An extract of millions of records takes minutes.
+_LIMITS = {"heart": 120.0, "lanes": 120.0, "office": 3600.0}
+#: A ledger that is away when the daemon starts is asked again so often.
+_AWAY_SECONDS = 5.0
+_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+_BAD = frozenset(
+    {
+        Event.DAEMON_NOT_RELOADED,
+        Event.FENCE_CLOSED,
+        Event.GATEWAY_FAULT,
+        Event.JOB_BROKEN,
+        Event.LEDGER_AWAY,
+        Event.LEADER_LOST,
+        Event.DUTY_FAILED,
+        Event.RUN_HELD,
+        Event.RUN_MISSED,
+        Event.RUN_WAITS,
+        Event.THREAD_STUCK,
+    }
+)
+
+
+class Daemon:
+    """``smsengine run``."""
+
+    def __init__(self, config: Path) -> None:
+        self._config = config
+        self._vitals = Vitals()
+        self._tally = Tally()
+        self._notifier = Notifier()
+        self._log = logs.logger()
+        self._wake = threading.Event()
+        self._stop = self._reload = False
+        self._failure: BaseException | None = None
+        self._works: Works | None = None
+        self._next_report = self._next_sign = 0.0
+
+    def run(self) -> bool:
+        """Work until a signal ends it; False when something hung and was left behind.
+
+        Raises:
+            ConfigError: the configuration is wrong, or another daemon uses this SQLite ledger.
+        """
+        self._engine = Engine(self._config)
+        logs.configure(self._engine.settings.log)
+        before = {number: signal.signal(number, self._on_signal) for number in _SIGNALS}
+        try:
+            with ExitStack() as stack:
+                return self._run(stack)
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _on_signal(self, number: int, _frame: FrameType | None) -> None:
+        if number == signal.SIGHUP:
+            self._reload = True
+        else:
+            self._stop = True
+        self._wake.set()
+
+    def _tell(self, event: Event, **facts: object) -> None:
+        (self._log.warning if event in _BAD else self._log.info)(event, **facts)
+
+    def _fail(self, error: BaseException) -> None:
+        """A thread has ended as none should."""
+        self._failure = error
+        self._wake.set()
+
+    # -- from start to end ---------------------------------------------------------------------
+
+    def _run(self, stack: ExitStack) -> bool:
+        engine = self._engine
+        settings = engine.settings.web
+        eyes = open_eyes(lambda: self._engine, self._vitals, self._tally)
+        web = Web(settings.host, settings.port, Desk(self._vitals, registry(eyes)))
+        stack.callback(web.close)
+        web.start()
+        roster = self._read_jobs(engine)
+        stack.enter_context(fence.one_daemon(engine))
+        if not self._await_ledger(engine):
+            return True
+        self._leadership = Leadership(
+            store=engine.store, clock=engine.clock, holder=engine.identity
+        )
+        self._ledger_of = engine
+        heart = self._heart(engine)
+        heart.beat()
+        self._start_works(engine, roster)
+        heart.start()
+        self._vitals.started = True
+        self._notifier.ready(self._status())
+        self._tell(Event.DAEMON_STARTED, web=web.port, jobs=sorted(roster.jobs))
+        try:
+            while not self._stop:
+                self._turn()
+        finally:
+            landed = self._end(heart)
+        return landed
+
+    def _await_ledger(self, engine: Engine) -> bool:
+        """Wait until the ledger is there; False when somebody stops the daemon before."""
+        told = False
+        while not self._stop:
+            try:
+                with engine.store.read():
+                    return True
+            except StoreAwayError as error:
+                self._vitals.store_ok = False
+                if not told:
+                    self._tell(Event.LEDGER_AWAY, because=str(error))
+                told = True
+            self._wake.wait(_AWAY_SECONDS)
+        return False
+
+    def _heart(self, engine: Engine) -> Heart:
+        self._vitals.store_ok = True
+        self._vitals.expect("heart", _LIMITS["heart"])
+        teller = telling.open_teller(engine)
+        return Heart(
+            leadership=self._leadership,
+            belong=self._belong,
+            vitals=self._vitals,
+            clock=engine.clock,
+            tell=self._tell,
+            cry=lambda text: teller.cry(text, engine.clock.now()),
+            fail=self._fail,
+        )
+
+    def _belong(self) -> str:
+        """Keep this machine's place in the ledger; says why nothing may be sent from here."""
+        engine = self._ledger_of
+        now = engine.clock.monotonic()
+        if now < self._next_report:
+            return fence.check(engine)
+        because = fence.beat(engine)
+        self._next_report = now + fence.BEAT_SECONDS
+        return because
+
+    def _end(self, heart: Heart) -> bool:
+        self._vitals.stopping = True
+        self._notifier.stopping("What is under way lands.")
+        self._tell(Event.DAEMON_STOPPING)
+        landed = self._stop_works()
+        heart.stop()
+        self._tell(Event.DAEMON_STOPPED, landed=landed)
+        return landed
+
+    # -- turns ---------------------------------------------------------------------------------
+
+    def _turn(self) -> None:
+        """Look after signals and threads once."""
+        self._wake.wait(_TURN_SECONDS)
+        self._wake.clear()
+        if self._failure is not None:
+            self._log.error(Event.DAEMON_FAILED, exc_info=self._failure)
+            raise self._failure
+        self._sign()
+        fenced = self._vitals.fenced
+        if fenced and self._works is not None:
+            self._tell(Event.FENCE_CLOSED, because=fenced)
+            self._stop_works()
+        elif not fenced and self._works is None and not self._stop:
+            self._tell(Event.FENCE_OPENED)
+            self._start_works(self._engine, self._read_jobs(self._engine))
+        if self._reload and not self._stop:
+            self._reload = False
+            self._read_anew()
+
+    def _sign(self) -> None:
+        """Tell systemd that all threads are alive."""
+        seconds = self._notifier.watchdog_seconds
+        now = self._engine.clock.monotonic()
+        if seconds is None or now < self._next_sign:
+            return
+        stuck = self._vitals.stuck()
+        if stuck:
+            self._tell(Event.THREAD_STUCK, because=" ".join(stuck))
+        else:
+            self._notifier.alive()
+        self._next_sign = now + seconds
+
+    def _status(self) -> str:
+        if self._vitals.fenced:
+            return self._vitals.fenced
+        broken = len(self._vitals.broken_jobs)
+        return f"{len(self._vitals.next_fires)} jobs" + (f", {broken} broken" if broken else "")
+
+    # -- configuration and works ---------------------------------------------------------------
+
+    def _read_jobs(self, engine: Engine) -> Roster:
+        roster = read_roster(engine)
+        for name, because in roster.broken.items():
+            self._tell(Event.JOB_BROKEN, job=name, because=because)
+        self._vitals.broken_jobs = roster.broken
+        self._vitals.next_fires = roster.next_fires(engine.clock.now())
+        return roster
+
+    def _start_works(self, engine: Engine, roster: Roster) -> None:
+        if self._vitals.fenced:
+            self._tell(Event.FENCE_CLOSED, because=self._vitals.fenced)
+            teller = telling.open_teller(engine)
+            now = engine.clock.now()
+            teller.cry(alarming.fenced(self._vitals.fenced, now).text, now)
+            return
+        chores = Chores(
+            engine,
+            roster,
+            teller=telling.open_teller(engine),
+            leadership=self._leadership,
+            is_well=self._vitals.is_ready,
+            tell=self._tell,
+        )
+
+        def upkeep() -> None:
+            self._vitals.next_fires = roster.next_fires(engine.clock.now())
+            chores.do()
+
+        for thread in ("lanes", "office"):
+            self._vitals.expect(thread, _LIMITS[thread])
+        self._works = Works(
+            engine,
+            roster.jobs,
+            leads=self._leadership.leads,
+            acting=self._leadership.acting,
+            upkeep=upkeep,
+            beat=self._vitals.beat,
+            tell=self._tell,
+            fail=self._fail,
+            tally=self._tally,
+        )
+        self._works.start()
+
+    def _stop_works(self) -> bool:
+        works, self._works = self._works, None
+        landed = works is None or works.stop()
+        for thread in ("lanes", "office"):
+            self._vitals.forget(thread)
+        return landed
+
+    def _read_anew(self) -> None:
+        """Read configuration and jobs again: all of it, or none where anything is wrong."""
+        self._notifier.reloading()
+        try:
+            engine = self._new_engine()
+            roster = read_roster(engine)
+            if roster.broken:
+                raise ConfigError("\n".join(roster.broken.values()))
+            for name in engine.settings.gateways:
+                engine.gateway(name).close()
+        except SmsEngineError as error:
+            self._tell(Event.DAEMON_NOT_RELOADED, because=str(error))
+            with suppress(SmsEngineError):
+                telling.open_teller(self._engine).cry(
+                    f"The configuration was not read anew; the one before goes on: {error}",
+                    self._engine.clock.now(),
+                )
+        else:
+            self._stop_works()
+            old, self._engine = self._engine, engine
+            if old is not self._ledger_of:
+                old.store.close()
+            logs.configure(engine.settings.log)
+            self._start_works(engine, self._read_jobs(engine))
+            self._tell(Event.DAEMON_RELOADED, jobs=sorted(roster.jobs))
+        self._notifier.ready(self._status())
+
+    def _new_engine(self) -> Engine:
+        engine = Engine(self._config)
+        for name in ("database", "dedup_key", "flights", "web"):
+            if getattr(engine.settings, name) != getattr(self._engine.settings, name):
+                raise ConfigError(
+                    f"{self._config}: {name}: has changed; that needs a restart of the daemon."
+                )
+        with engine.store.read():
+            return engine

@@ -1,0 +1,47 @@
+"""The jobs that the clock looks after, and what is wrong with the others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from smsengine.errors import SmsEngineError
+from smsengine.service.bootstrap import Engine
+from smsengine.service.offers import Scheduled
+
+
+@dataclass(frozen=True, kw_only=True)
+class Roster:
+    """Jobs by name; ``broken`` says in a sentence why a job cannot be used."""
+
+    jobs: Mapping[str, Scheduled] = field(default_factory=dict)
+    broken: Mapping[str, str] = field(default_factory=dict)
+
+    def next_fire(self, name: str, now: datetime) -> datetime | None:
+        """When a job is due next (UTC); None for a broken one, or one that never is."""
+        job = self.jobs.get(name)
+        firing = job.timetable.next_after(now) if job is not None else None
+        return firing.at if firing is not None else None
+
+    def next_fires(self, now: datetime) -> dict[str, datetime]:
+        """When each job is due next (UTC)."""
+        found = {name: self.next_fire(name, now) for name in self.jobs}
+        return {name: at for name, at in found.items() if at is not None}
+
+
+def read_roster(engine: Engine) -> Roster:
+    """Read every job; a broken one does not keep the others from their work.
+
+    Raises:
+        ConfigError: there is no folder of jobs.
+    """
+    jobs, broken = {}, {}
+    for path in engine.job_paths():
+        name = engine.job_name(path)
+        try:
+            loaded = engine.load_job(path)
+            jobs[name] = Scheduled(loaded=loaded, timetable=engine.timetable(loaded))
+        except SmsEngineError as error:
+            broken[name] = str(error)
+    return Roster(jobs=jobs, broken=broken)

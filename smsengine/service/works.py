@@ -1,0 +1,158 @@
+"""What is at work in a daemon between two reloads: lanes, the clock, the offers, the duties."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack, closing
+
+from smsengine.errors import DeposedError, GatewayError, StoreAwayError
+from smsengine.gateways.base import Gateway, Receipt
+from smsengine.receipts.matching import store_receipts
+from smsengine.service.bootstrap import Engine
+from smsengine.service.logs import Event
+from smsengine.service.offers import Acting, Offers, Scheduled
+from smsengine.service.tally import Tally
+from smsengine.service.ticking import Ticker
+
+#: The ledger is looked at anew at least so often, whatever the clock says.
+LOOK_SECONDS = 30.0
+#: How long threads are waited for: longer than messages under way are.
+_STOP_SECONDS = 60.0
+
+Tell = Callable[..., None]
+
+
+class StoppedError(Exception):
+    """The works are stopped; what was being planned is thrown away and planned anew."""
+
+
+class Works:
+    """Threads that are started and stopped together.
+
+    Any exception that is not expected is reported to ``fail``: the process ends, what supervises it
+    starts it anew, and everything goes on from the ledger.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        jobs: Mapping[str, Scheduled],
+        *,
+        leads: Callable[[], bool],
+        acting: Acting,
+        upkeep: Callable[[], None],
+        beat: Callable[[str], None],
+        tell: Tell,
+        fail: Callable[[BaseException], None],
+        tally: Tally,
+    ) -> None:
+        """Put the works together; nothing is started yet.
+
+        Args:
+            engine: the installation.
+            jobs: what the clock looks after, by name.
+            leads: says whether this machine leads.
+            acting: opens a transaction of the machine that leads.
+            upkeep: done after each look at the jobs, by the machine that leads.
+            beat: told that a thread is at work, by its name.
+            tell: told events for the log.
+            fail: told what ended a thread.
+            tally: counts what was handed over and received.
+        """
+        self._engine = engine
+        self._jobs = jobs
+        self._leads = leads
+        self._upkeep = upkeep
+        self._beat = beat
+        self._tell = tell
+        self._fail = fail
+        self._tally = tally
+        self._stopping = threading.Event()
+        self._wake = threading.Event()
+        self._offers = Offers(
+            engine, jobs, acting=acting, tell=tell, planning=lambda _rows: self._while_planning()
+        )
+        self._ticker = Ticker(
+            offer=lambda _job: self._wake.set(), look=self._wake.set, failed=self._fail
+        )
+        self._threads = [
+            threading.Thread(target=self._guarded, args=(do,), name=name, daemon=True)
+            for name, do in (("lanes", self._send), ("office", self._look_after))
+        ]
+
+    def start(self) -> None:
+        """Start everything."""
+        self._ticker.set_jobs({name: job.timetable for name, job in self._jobs.items()})
+        self._ticker.start()
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> bool:
+        """Let nothing leave any more, wait for what is under way; False when some of it hangs."""
+        self._stopping.set()
+        self._wake.set()
+        self._ticker.stop()
+        for thread in self._threads:
+            thread.join(_STOP_SECONDS)
+        return not any(thread.is_alive() for thread in self._threads)
+
+    def _guarded(self, do: Callable[[], None]) -> None:
+        try:
+            do()
+        except StoppedError:
+            return
+        except BaseException as error:  # noqa: BLE001 - the process ends with it
+            self._fail(error)
+
+    # -- sending -------------------------------------------------------------------------------
+
+    def _send(self) -> None:
+        engine = self._engine
+        with ExitStack() as opened:
+            gateways = {
+                name: opened.enter_context(closing(engine.gateway(name)))
+                for name in engine.settings.gateways
+            }
+            self._check(gateways)
+            dispatcher = engine.dispatcher(
+                gateways,
+                receive=self._receive,
+                count=self._tally.settled,
+                tell=lambda said: self._tell(Event.LANES_SAID, said=said),
+            )
+            dispatcher.serve(self._is_over)
+
+    def _check(self, gateways: Mapping[str, Gateway]) -> None:
+        for name, gateway in gateways.items():
+            try:
+                gateway.check()
+            except GatewayError as error:
+                self._tell(Event.GATEWAY_FAULT, gateway=name, because=str(error))
+
+    def _receive(self, gateway: str, received: Sequence[Receipt]) -> None:
+        store_receipts(self._engine.store, gateway, received, self._engine.clock.now())
+        self._tally.received(gateway, received)
+
+    def _is_over(self) -> bool:
+        self._beat("lanes")
+        return self._stopping.is_set()
+
+    # -- looking after jobs and the house ------------------------------------------------------
+
+    def _look_after(self) -> None:
+        while not self._stopping.is_set():
+            self._beat("office")
+            self._wake.clear()
+            if self._leads():
+                try:
+                    self._offers.look()
+                    self._upkeep()
+                except (StoreAwayError, DeposedError) as error:
+                    self._tell(Event.OFFICE_WAITS, because=str(error))
+            self._wake.wait(LOOK_SECONDS)
+
+    def _while_planning(self) -> None:
+        self._beat("office")
+        if self._stopping.is_set():
+            raise StoppedError
