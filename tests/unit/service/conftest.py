@@ -1,0 +1,57 @@
+"""An installation on each of the two databases, on which nobody has worked yet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from smsengine.service.bootstrap import Engine
+from smsengine.store.engine import Store
+from tests.postgres import clear
+from tests.unit.service.machine import begun
+
+CONFIG = """\
+database: {database}
+dedup_key: file:smsengine.key
+data: data
+flights: {flights}
+gateways:
+  trial:
+    kind: file
+    path: outbox/trial.jsonl
+    prices: [{{from: 2019-01-01, per_segment: 850}}]
+"""
+LINE = "TA0001Z,Công ty A,1000,0910000001"
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database(request: pytest.FixtureRequest) -> str:
+    """The URL of an empty ledger."""
+    if request.param == "sqlite":
+        return "sqlite:///ledger.db"
+    url: str = request.getfixturevalue("shared_database")
+    store = Store(url)
+    with store.write() as connection:
+        clear(connection)
+    store.close()
+    return url
+
+
+@pytest.fixture
+def engine(installation: Callable[..., Engine], database: str) -> Engine:
+    """An installation whose ledger nobody has worked on."""
+    return begun(installation(LINE, config=CONFIG.format(database=database, flights="flights")))
+
+
+@pytest.fixture
+def postgres_engine(installation: Callable[..., Engine], postgres_store: Store) -> Engine:
+    """An installation on a ledger that machines may share."""
+    url = postgres_store.engine.url.render_as_string(hide_password=False)
+    return begun(installation(LINE, config=CONFIG.format(database=url, flights="flights")))
+
+
+@pytest.fixture
+def sqlite_engine(installation: Callable[..., Engine]) -> Engine:
+    config = CONFIG.format(database="sqlite:///ledger.db", flights="flights")
+    return begun(installation(LINE, config=config))
