@@ -14,7 +14,7 @@ from smsengine.planning import release
 from smsengine.service.bootstrap import Engine
 from smsengine.service.duties import do_due
 from smsengine.service.watching import Watcher, watch_duty
-from smsengine.store import runs
+from smsengine.store import lanes, runs
 from tests.conftest import START, Office, rows
 from tests.unit.service.standing import (
     DAY,
@@ -210,6 +210,18 @@ def test_a_run_that_something_holds_back_does_not_stand_still(
     office.change(because)
     looks(watcher, 30, 100, 200)
     assert [] == [key for key in keys(office.store) if key.startswith("stuck")]
+
+
+def test_a_run_whose_gateway_wants_a_rest_does_not_stand_still(
+    office: Office, engine: Engine
+) -> None:
+    """It said for how long, and what it says is done."""
+    office.released(rows(3))
+    break_off(office, 0)
+    watcher = Watcher(engine)
+    with office.store.write() as connection:
+        lanes.slow(connection, "trial", speed=0.5, now=START.timestamp(), rest_seconds=36_000)
+    assert ["0", "0", "0"] == looks(watcher, 0, 100, 200)
 
 
 def test_a_run_whose_hours_have_not_begun_does_not_stand_still(
