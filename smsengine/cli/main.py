@@ -17,9 +17,11 @@ from smsengine.cli.ledger import db
 from smsengine.cli.messages import messages
 from smsengine.cli.options import Exit
 from smsengine.cli.output import say
+from smsengine.cli.run import run
 from smsengine.cli.runs import runs
 from smsengine.cli.send import preview, send
 from smsengine.cli.text import text
+from smsengine.cli.watch import watch
 from smsengine.errors import SmsEngineError
 
 
@@ -33,8 +35,9 @@ def cli() -> None:
     """
 
 
-for command in (demo, preview, send, runs, messages, jobs, gateways, text, db, doctor):
+for command in (demo, run, preview, send, runs, messages, jobs, gateways, text, db, doctor):
     cli.add_command(command)
+runs.add_command(watch)
 
 
 def _stop(_signal: int, _frame: object) -> None:

@@ -1,4 +1,4 @@
-"""Named statements on ``watched``: since when the clock looks after a job, and what it waits for."""
+"""Named statements on ``watched``: since when the clock looks after a job, what it waits for."""
 
 from __future__ import annotations
 
