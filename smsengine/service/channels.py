@@ -9,7 +9,8 @@ from __future__ import annotations
 import logging
 import smtplib
 import ssl
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.message import EmailMessage
@@ -50,6 +51,13 @@ class Channel(Protocol):
     def tell(self, letter: Letter) -> str:
         """Tell it; says why that was not possible, empty when somebody took it."""
 
+    def check(self) -> str:
+        """Look whether it could tell now, without telling anybody; what was found in few words.
+
+        Raises:
+            ConfigError: it could not.
+        """
+
 
 @dataclass(frozen=True, kw_only=True)
 class Mail:
@@ -69,6 +77,17 @@ class Mail:
             logger.warning("The mail server refused %s: %s %s", address, code, _decoded(said))
         return ""
 
+    def check(self) -> str:
+        host = self.settings.host
+        try:
+            with self._logged_in() as server:
+                server.noop()
+        except (smtplib.SMTPException, OSError, ValueError) as error:
+            raise ConfigError(
+                f"The mail server {host} cannot be used: {_smtp_said(error)}; look at alerts.smtp."
+            ) from error
+        return f"mail through {host}"
+
     def _message(self, letter: Letter) -> EmailMessage:
         message = EmailMessage()
         message["From"] = self.settings.sender
@@ -84,13 +103,18 @@ class Mail:
 
     def _send(self, message: EmailMessage) -> Mapping[str, tuple[int, bytes]]:
         """Returns the addresses that were refused; all of them raise."""
+        with self._logged_in() as server:
+            return server.send_message(message)
+
+    @contextmanager
+    def _logged_in(self) -> Iterator[smtplib.SMTP]:
         settings = self.settings
         with self._connected() as server:
             if settings.security == "starttls":
                 server.starttls(context=self._trust())
             if settings.user is not None and self.password is not None:
                 server.login(settings.user, self.password.reveal())
-            return server.send_message(message)
+            yield server
 
     def _connected(self) -> smtplib.SMTP:
         host, port = self.settings.host, self.settings.known_port
@@ -148,6 +172,10 @@ class Hook:
             ),
         )
 
+    def check(self) -> str:
+        """What it would answer is known only when it is told something."""
+        return "a webhook, not tried"
+
 
 def _asked(what: str, ask: Callable[[], requests.Response]) -> str:
     """Only an answer of 200 to 299 counts; the names of faults are said, which hold no URL."""
@@ -166,6 +194,9 @@ class Log:
         for line in filter(None, letter.text.splitlines()):
             logger.log(_LEVELS[letter.grade], "%s", line)
         return ""
+
+    def check(self) -> str:
+        return "only the log is told; see alerts in config.yaml"
 
 
 def ping(url: Secret) -> str:
@@ -197,6 +228,16 @@ def open_channels(alerts: AlertSettings, folder: Path) -> Sequence[Channel]:
     if alerts.webhook is not None:
         found.append(_hook(alerts.webhook, folder, alerts.name))
     return found or [Log()]
+
+
+def check_channels(alerts: AlertSettings, folder: Path) -> str:
+    """Look whether people could be told now; what was found in few words.
+
+    Raises:
+        ConfigError: they could not, by one way at least.
+    """
+    ping_url(alerts, folder)
+    return ", ".join(channel.check() for channel in open_channels(alerts, folder))
 
 
 def ping_url(alerts: AlertSettings, folder: Path) -> Secret | None:

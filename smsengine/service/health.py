@@ -12,6 +12,7 @@ from smsengine.clock import VIETNAM
 from smsengine.errors import ConfigError, GatewayError, SmsEngineError
 from smsengine.service import machines
 from smsengine.service.bootstrap import Engine
+from smsengine.service.channels import check_channels
 from smsengine.service.checks import Checked, check_job
 from smsengine.store import lanes
 
@@ -37,6 +38,7 @@ def examine(engine: Engine) -> Iterator[Finding]:
     yield _disk(engine)
     yield _asked("flights", lambda: _flights(engine))
     yield _asked("holidays", lambda: _holidays(engine))
+    yield _asked("alerts", lambda: check_channels(engine.settings.alerts, engine.folder))
     for name in engine.settings.gateways:
         yield _asked(f"gateway {name}", lambda name=name: _gateway(engine, name))  # type: ignore[misc]
     for path in engine.job_paths():

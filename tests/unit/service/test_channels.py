@@ -13,7 +13,15 @@ from smsengine.config.alerts import AlertSettings
 from smsengine.config.secret import Secret
 from smsengine.errors import ConfigError
 from smsengine.lifecycle import Grade
-from smsengine.service.channels import Channel, Letter, Log, open_channels, ping, ping_url
+from smsengine.service.channels import (
+    Channel,
+    Letter,
+    Log,
+    check_channels,
+    open_channels,
+    ping,
+    ping_url,
+)
 from tests.conftest import START
 from tests.unit.service.listeners import (
     PASSWORD,
@@ -267,3 +275,26 @@ def test_all_ways_are_opened(tmp_path: Path) -> None:
     smtp = {"host": "localhost", "sender": "a@example.vn", "to": ["b@example.vn"]}
     keys = {"smtp": smtp, "webhook": {"url": "http://127.0.0.1"}}
     assert 2 == len(open_channels(AlertSettings.model_validate(keys), tmp_path))
+
+
+# -- looking without telling -----------------------------------------------------------------------
+
+
+def test_doctor_logs_in_and_sends_nothing(pair: tuple[Path, Path]) -> None:
+    """A password that has expired is found before the night in which it is needed."""
+    with mail_server(pair=pair, needs_login=True) as book:
+        assert "mail through localhost" == secret_mail(book, pair).check()
+        with pytest.raises(ConfigError, match=r"localhost cannot be used: 535 .*alerts\.smtp"):
+            secret_mail(book, pair, "an old password").check()
+    assert ([USER], []) == (book.users, book.mails)
+
+
+def test_doctor_says_who_would_be_told(tmp_path: Path) -> None:
+    """A webhook cannot be tried without telling somebody; a secret of the ping must be there."""
+    assert "only the log is told" in check_channels(AlertSettings(), tmp_path)
+    keys: dict[str, Any] = {"webhook": {"url": "http://127.0.0.1"}}
+    found = check_channels(AlertSettings.model_validate(keys), tmp_path)
+    assert "a webhook, not tried" == found
+    keys["ping"] = {"url": "file:none"}
+    with pytest.raises(ConfigError, match=r"alerts\.ping\.url"):
+        check_channels(AlertSettings.model_validate(keys), tmp_path)

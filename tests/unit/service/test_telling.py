@@ -33,6 +33,9 @@ class Pager:
         self.took.append(letter)
         return ""
 
+    def check(self) -> str:
+        return "a pager"
+
 
 def sound(
     store: Store, key: str, *, text: str = "", grade: Grade = Grade.WARNING, at: datetime = START
