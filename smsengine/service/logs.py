@@ -61,9 +61,14 @@ class Event(StrEnum):
     OFFICE_WAITS = "office.waits"
     DUTY_DONE = "duty.done"
     DUTY_FAILED = "duty.failed"
+    ALARM_SAID = "alarm.said"
     ALARM_TOLD = "alarm.told"
     ALARM_NOT_TOLD = "alarm.not_told"
     LIBRARY_SAID = "library.said"
+
+
+#: Loggers of our own whose words are not for this log alone.
+_OF_LOGGER = {"smsengine.alarms": Event.ALARM_SAID}
 
 
 class Output(logging.StreamHandler[TextIO]):
@@ -142,7 +147,8 @@ def _of_library(
 ) -> MutableMapping[str, Any]:
     """What a library says stands in a field; the event is our own word."""
     record: logging.LogRecord = line["_record"]
-    line.update(event=Event.LIBRARY_SAID, logger=record.name, said=line["event"])
+    event = _OF_LOGGER.get(record.name, Event.LIBRARY_SAID)
+    line.update(event=event, logger=record.name, said=line["event"])
     return line
 
 

@@ -41,13 +41,14 @@ _NAMED = re.compile(
     r"(?i)([\"']?\b(?:text|content|body|sms|message|msg|words|noi_?dung)\b[\"']?\s*[=:]\s*)"
     r"(\"(?:\\.|[^\"\\])*\"?|'(?:\\.|[^'\\])*'?)"
 )
-_BETWEEN = r"[ .()/_\u00a0\u2010-\u2015\u2212-]{0,3}"
+_BETWEEN = r"[ .()_\u00a0\u2010-\u2015\u2212-]{0,3}"
 #: Nine digits or more with what people put between them; a longer number is no phone.
 _DIGITS = re.compile(rf"(?<![0-9])(?:%2[Bb]|[+(]){{0,3}}[0-9](?:{_BETWEEN}[0-9]){{8,16}}(?![0-9])")
 #: A group of them with what belongs to it.
 _GROUP = re.compile(r"(?:%2[Bb]|[+(])*(?P<digits>[0-9]+)")
 _LONGEST_NUMBER = 15
 _MONEY = re.compile(r"-?[0-9]{1,3}(?:[.,][0-9]{3})+")
+_AMOUNT = re.compile(r"(?<![0-9])[0-9]{1,3}(?:\.[0-9]{3})+(?![0-9])")
 _CURRENCY = re.compile(r"\s*(?:dong|đồng|đ|₫|vnd)\b", re.IGNORECASE)
 _HEX_BEFORE, _HEX_AFTER = re.compile("[0-9]*[A-Fa-f][0-9A-Fa-f]*$"), re.compile("[0-9A-Fa-f]*[a-f]")
 
@@ -58,7 +59,9 @@ _VIETNAMESE = """
 """
 #: Words of notices that English sentences do not have.
 _OF_NOTICES = frozenset(_VIETNAMESE.split())
+#: So many of them are a sentence where it holds an amount; the title of a job holds none.
 _NOTICE_WORDS = 5
+_MANY_NOTICE_WORDS = 9
 _WORD = re.compile("[a-z]+")
 
 
@@ -76,9 +79,11 @@ def clean(said: str) -> str:
 
 def reads_like_a_notice(said: str) -> bool:
     """Say whether a string holds Vietnamese sentences, with or without their marks."""
-    folded = said if said.isascii() else unicodedata.normalize("NFD", said.replace("đ", "d"))
-    folded = re.sub("[\u0300-\u036f]", "", folded.lower().replace("đ", "d"))
-    return len(_OF_NOTICES & set(_WORD.findall(folded))) >= _NOTICE_WORDS
+    folded = unicodedata.normalize("NFD", said.lower().replace("đ", "d"))
+    words = _WORD.findall(re.sub("[\u0300-\u036f]", "", folded))
+    found = len(_OF_NOTICES & set(words))
+    enough = _NOTICE_WORDS if _AMOUNT.search(said) else _MANY_NOTICE_WORDS
+    return found >= enough
 
 
 def _masked(found: re.Match[str]) -> str:

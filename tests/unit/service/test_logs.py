@@ -84,6 +84,13 @@ def test_what_a_library_says_comes_out_alike() -> None:
     assert line["said"] == "Retrying /send?*** after ValueError('091***5678')"
 
 
+def test_an_alarm_is_an_event_of_its_own() -> None:
+    """What nobody could be told stands in the log, and can be found there."""
+    lines = begin()
+    logging.getLogger("smsengine.alarms").warning("%s", "Run 7 is held.")
+    assert [(line["event"], line["said"]) for line in lines()] == [("alarm.said", "Run 7 is held.")]
+
+
 def test_no_text_and_no_number_gets_through() -> None:
     """Under any key, nested, as an argument, and in an exception."""
     lines = begin()

@@ -41,6 +41,10 @@ C12 = (
     " phai dong chuyen sang thang 06/2019 la -214.541.737 dong"
 )
 HOSPITAL = "Thang 4/2019, Ma CSKCB 00000: Tong so luot de nghi la 10.132 luot, tong so tien de nghi"
+WITHOUT_AMOUNT = (
+    "Kinh gui Quy khach hang: BHXH xac nhan da nhan ho so giao dich cua Quy khach, va se tra loi"
+    " trong thang nay. Tran trong!"
+)
 WITH_MARKS = "Kính gửi Công ty TNHH Mẫu: số tiền đã đóng tháng 05/2019 là 9.249.473.860 đồng"
 SENTENCES = [
     "Run 3 (c12-statement 2019-06) is paused: The gateway refused 10 messages in a row.",
@@ -51,6 +55,8 @@ SENTENCES = [
     "manifest 3f091234567800aa17de4c0912345678ff is not what was sealed",
     "c12-statement 2019-06 is due at 2019-07-01T08:00:00+07:00",
     "jobs/provinces/01-hanoi/ho-so.yaml:7: schedule.day: is missing.",
+    "- 06/12/2026 08:00 hospital-summary (Kết quả tiếp nhận dữ liệu điện tử KCB BHYT)",
+    "- 01/12/2026 08:00 c12-statement (Kết quả đóng BHXH, BHYT, BHTN, bảo hiểm tai nạn C12-TS)",
 ]
 
 
@@ -112,12 +118,12 @@ def test_what_is_not_private_stays(said: str) -> None:
     assert clean(said) == said
 
 
-@pytest.mark.parametrize("text", [C12, HOSPITAL, WITH_MARKS])
+@pytest.mark.parametrize("text", [C12, HOSPITAL, WITH_MARKS, WITHOUT_AMOUNT])
 @pytest.mark.parametrize("key", [*sorted(KNOWN_KEYS)[:3], "text", "anything"])
 def test_a_text_is_dropped_under_every_key(text: str, key: str) -> None:
     """A notice reads like one, whatever it is called."""
     said = str(redact({"x": [text], key: text}, key))
-    assert "tien" not in said
+    assert text[:20] not in said
     assert f"{len(text)} characters" in said
 
 
