@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from typing import NamedTuple, Protocol
 
 from smsengine.clock import VIETNAM
@@ -78,24 +79,26 @@ class Monthly:
     def _of_month(self, year: int, months_before: int) -> Firing:
         month = months_before + 1
         nominal = date(year, month, min(self.day, monthrange(year, month)[1]))
-        moved, remark = self._moved(nominal)
+        moved, remark = _moved(nominal, self.shift, self.workdays)
         return Firing(_utc(moved, self.at), datetime.combine(nominal, self.at, VIETNAM), remark)
 
-    def _moved(self, day: date) -> tuple[date, str]:
-        """The working day, or the day itself and why it was not moved."""
-        if self.shift is Shift.NONE or self.workdays is None:
-            return day, ""
-        step = _DAY if self.shift is Shift.NEXT else -_DAY
-        try:
-            for days in range(_FARTHEST + 1):
-                if self.workdays.is_working_day(day + days * step):
-                    return day + days * step, ""
-        except RefusedError as error:
-            return day, f"{day:%d/%m/%Y} was not moved to a working day: {error}"
-        return day, (
-            f"{day:%d/%m/%Y} was not moved: the holiday file has no working day within"
-            f" {_FARTHEST} days of it."
-        )
+
+@lru_cache(maxsize=1024)
+def _moved(day: date, shift: Shift, workdays: Workdays | None) -> tuple[date, str]:
+    """The working day, or the day itself and why it was not moved."""
+    if shift is Shift.NONE or workdays is None:
+        return day, ""
+    step = _DAY if shift is Shift.NEXT else -_DAY
+    try:
+        for days in range(_FARTHEST + 1):
+            if workdays.is_working_day(day + days * step):
+                return day + days * step, ""
+    except RefusedError as error:
+        return day, f"{day:%d/%m/%Y} was not moved to a working day: {error}"
+    return day, (
+        f"{day:%d/%m/%Y} was not moved: the holiday file has no working day within"
+        f" {_FARTHEST} days of it."
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
