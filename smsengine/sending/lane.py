@@ -70,10 +70,8 @@ class Lane:
         self._store, self._clock, self._worker = store, clock, worker
         self._departures = departures
         self._crew = crew
-        self._wake = wake
-        self._progress = progress
-        self._count = count
-        self._at = at
+        self._wake, self._at = wake, at
+        self._progress, self._count = progress, count
         sheet = gateway.capabilities
         self._claimer = Claimer(gateway=name, worker=worker, clock=clock, sheet=sheet)
         self._judge = self._make_judge(chance)
