@@ -13,7 +13,7 @@ from smsengine.cli.options import Exit, as_json, finish, with_engine, yes
 from smsengine.cli.output import say, say_json
 from smsengine.config.upkeep import Age
 from smsengine.errors import UsageError
-from smsengine.service import upkeep
+from smsengine.service import backups, upkeep
 from smsengine.service.bootstrap import Engine
 from smsengine.service.purging import Purger, kept_until
 from smsengine.store import schema
@@ -74,12 +74,31 @@ def check(engine: Engine, *, as_json: bool) -> None:
 @as_json
 @with_engine
 def backup(engine: Engine, path: Path, *, as_json: bool) -> None:
-    """Copy a SQLite ledger to PATH while it is in use. Keep the key file with it."""
-    upkeep.backup(engine, path)
+    """Copy the ledger to the new file PATH while it is in use, and prove the copy.
+
+    A ledger on PostgreSQL is copied by its own pg_dump. The key is not in the copy.
+    """
+    backups.backup(engine, path)
     if as_json:
         say_json({"path": path})
     else:
         say(f"{path} is a whole copy of {engine.store.name}; keep a copy of the key apart from it.")
+
+
+@db.command()
+@click.argument("path", type=click.Path(path_type=Path, dir_okay=False))
+@as_json
+@with_engine
+def restore(engine: Engine, path: Path, *, as_json: bool) -> None:
+    """Put the backup PATH into the place of the ledger, where nothing is any more.
+
+    A SQLite file must have been moved away; a PostgreSQL database must have no tables yet.
+    """
+    backups.restore(engine, path)
+    if as_json:
+        say_json({"path": path})
+    else:
+        say(f"{path} is the ledger now; next: smsengine db upgrade, db check, doctor.")
 
 
 @db.command()

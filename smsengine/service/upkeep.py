@@ -1,14 +1,8 @@
-"""Care of the ledger: is it whole, and a copy of it."""
+"""Care of the ledger: is it whole."""
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
-from pathlib import Path
-
-from sqlalchemy import make_url
-
-from smsengine.errors import StoreError, UsageError
+from smsengine.errors import StoreError
 from smsengine.lifecycle import RunState
 from smsengine.planning.release import check_seal
 from smsengine.reports.accounts import account
@@ -48,27 +42,3 @@ def _database_findings(engine: Engine) -> list[str]:
         strays = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
     findings = [] if said == ["ok"] else [f"{store.name}: {line}." for line in said]
     return findings + [f"{store.name}: row {row[1]} of {row[0]} has no parent." for row in strays]
-
-
-def backup(engine: Engine, path: Path) -> None:
-    """Copy a SQLite ledger page by page while others read and write it.
-
-    Raises:
-        UsageError: the ledger is not SQLite, or the file exists or cannot be written.
-    """
-    url = make_url(engine.settings.database)
-    if not url.drivername.startswith("sqlite"):
-        raise UsageError("'db backup' copies SQLite; for PostgreSQL use pg_dump.")
-    if path.exists():
-        raise UsageError(f"{path} exists already; name a new file.")
-    if not Path(str(url.database)).exists():
-        raise UsageError(f"{url.database} does not exist; there is nothing to copy.")
-    try:
-        path.touch(mode=0o600)
-        with (
-            closing(sqlite3.connect(str(url.database))) as source,
-            closing(sqlite3.connect(path)) as copy,
-        ):
-            source.backup(copy, pages=1000)
-    except (sqlite3.Error, OSError) as error:
-        raise UsageError(f"{path}: the copy failed ({error}).") from error
