@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection, make_url
 
-from smsengine.errors import ConfigError, RefusedError
+from smsengine.errors import ConfigError, RefusedError, StoreAwayError
 from smsengine.lifecycle import RunState
 from smsengine.service import membership
 from smsengine.service.bootstrap import Engine
@@ -50,8 +50,8 @@ def beat(engine: Engine) -> str:
         Why nothing may be sent, as ``check``; then nothing was written.
 
     Raises:
-        ConfigError: the folder of the flight journals cannot be used.
-        StoreAwayError: the ledger is away, or another process does not come to an end.
+        StoreAwayError: the ledger is away, the folder of the flight journals is full or cannot be
+            used, or another process does not come to an end with it.
     """
     with _alone(engine):
         mine = membership.read(engine.settings.flights)
@@ -93,7 +93,7 @@ def _usable(engine: Engine) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise ConfigError(
+        raise StoreAwayError(
             f"{engine.config}: flights: {engine.settings.flights} cannot be used"
             f" ({error.strerror})."
         ) from error
@@ -270,13 +270,17 @@ def one_daemon(engine: Engine) -> Iterator[None]:
     """Be the only daemon of a SQLite ledger while the block lasts; on PostgreSQL there may be many.
 
     Raises:
-        ConfigError: another one is at work; the sentence has its process number.
+        ConfigError: another one is at work, and the sentence has its process number; or the
+            ledger's folder cannot be written.
     """
     path = make_url(engine.settings.database).database
     if _is_shared(engine) or path in (None, "", ":memory:"):
         yield
         return
-    file = os.open(f"{path}.daemon", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        file = os.open(f"{path}.daemon", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise ConfigError(f"{path}.daemon cannot be written ({error.strerror}).") from error
     try:
         _lock(engine, file)
         os.ftruncate(file, 0)

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from smsengine.errors import ConfigError
+from smsengine.errors import StoreAwayError
 from smsengine.lifecycle import RunState
 from smsengine.period import Period
 from smsengine.planning import release
@@ -165,7 +165,7 @@ def test_a_file_that_cannot_be_written_leaves_the_fence_up(engine: Engine) -> No
     set_back(engine)
     obstacle = file_of(engine).with_name("member.new")
     obstacle.mkdir()
-    with pytest.raises(ConfigError, match="cannot be used"):
+    with pytest.raises(StoreAwayError, match="cannot be used"):
         fence.adopt(engine, "person")
     change(engine, "UPDATE runs SET state = 'sending' WHERE id = 3")
     up = fence.check(engine)

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import pytest
 
-from smsengine.errors import ConfigError, RefusedError
+from smsengine.errors import RefusedError, StoreAwayError
 from smsengine.service import fence, sender
 from smsengine.service.bootstrap import Engine
 from smsengine.service.membership import Membership, Standing, judge
@@ -103,7 +103,7 @@ def test_a_machine_that_cannot_write_its_file_does_not_join(engine: Engine) -> N
     """The ledger does not know it either, so that it joins when the disk has room again."""
     obstacle = file_of(engine).with_name("member.new")
     obstacle.mkdir(parents=True)
-    with pytest.raises(ConfigError, match="cannot be used"):
+    with pytest.raises(StoreAwayError, match="cannot be used"):
         fence.beat(engine)
     unknown = counts(engine)
     obstacle.rmdir()
@@ -190,7 +190,7 @@ def test_a_file_that_cannot_be_read_is_said_so(engine: Engine) -> None:
     file_of(engine).unlink()
     file_of(engine).mkdir()
     for look in (fence.check, fence.beat, fence.adoption):
-        with pytest.raises(ConfigError, match=r"flights: .*flights cannot be used"):
+        with pytest.raises(StoreAwayError, match=r"flights: .*flights cannot be used"):
             look(engine)
 
 

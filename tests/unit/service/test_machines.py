@@ -69,6 +69,16 @@ def test_a_daemon_that_has_ended_leaves_no_lock(sqlite_engine: Engine) -> None:
         assert text.isdigit()
 
 
+def test_a_daemon_that_cannot_lock_says_so(sqlite_engine: Engine) -> None:
+    """Nobody can tell whether another one is at work."""
+    (sqlite_engine.folder / "ledger.db.daemon").mkdir()
+    with (
+        pytest.raises(ConfigError, match=r"ledger\.db\.daemon cannot be written \(Is a dir"),
+        fence.one_daemon(sqlite_engine),
+    ):
+        pass
+
+
 def test_daemons_share_a_ledger_on_postgres(postgres_engine: Engine) -> None:
     """Any number of them."""
     with daemon(postgres_engine) as first:
