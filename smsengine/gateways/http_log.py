@@ -7,13 +7,14 @@ out before a line is written, also where the vendor repeats them. It never makes
 from __future__ import annotations
 
 import base64
+import glob
 import html
 import json
 import os
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from urllib.parse import quote, quote_plus
 
@@ -139,3 +140,27 @@ class ExchangeLog:
             handle = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
             with open(handle, "a", encoding="ascii") as file:
                 file.write(line)
+
+
+def begin_anew(path: Path, today: date) -> bool:
+    """Put what an exchange log holds aside as this day's part; False when there is nothing.
+
+    Whoever writes to it opens it for each line, so that nothing is lost.
+    """
+    part = path.with_name(f"{path.name}.{today}")
+    with suppress(FileNotFoundError):
+        if path.stat().st_size and not part.exists():
+            path.rename(part)
+            return True
+    return False
+
+
+def remove_parts(path: Path, before: date) -> int:
+    """Delete the parts of an exchange log that were put aside before a day; returns how many."""
+    removed = 0
+    for part in path.parent.glob(f"{glob.escape(path.name)}.????-??-??"):
+        with suppress(ValueError):
+            if date.fromisoformat(part.name[-len("2019-06-01") :]) < before:
+                part.unlink(missing_ok=True)
+                removed += 1
+    return removed

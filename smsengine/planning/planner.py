@@ -340,6 +340,24 @@ def _is_abandoned(run: Run, now: datetime) -> bool:
     return lapsed and not is_surely_running(planner)
 
 
+def discard_abandoned(store: Store, now: datetime, *, patience: timedelta) -> int:
+    """Throw away what dead planners left, whichever job it was; returns how many runs.
+
+    A planner that cannot be looked at from here is believed for ``patience`` beyond its word.
+    """
+    with store.read() as connection:
+        left = runs.unsealed(connection)
+    abandoned = [
+        run
+        for run in left
+        if is_surely_gone(run.planner or "") or _is_abandoned(run, now - patience)
+    ]
+    for run in abandoned:
+        with store.write() as connection:
+            runs.discard(connection, run.id, planner=run.planner)
+    return len(abandoned)
+
+
 def _batches(composed: Iterable[Composed]) -> Iterator[list[Composed]]:
     batch: list[Composed] = []
     for chunk in composed:

@@ -12,6 +12,8 @@ import os
 import struct
 import threading
 from collections.abc import Iterable
+from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 
 _ENTRY = struct.Struct("<qi")
@@ -90,6 +92,16 @@ def forget(folder: Path, workers: Iterable[str]) -> None:
     """Remove journals whose proof nobody needs any more."""
     for worker in workers:
         (folder / f"{worker}{_SUFFIX}").unlink(missing_ok=True)
+
+
+def untouched_since(folder: Path, before: datetime) -> list[str]:
+    """Whose journals nothing was written to since an instant."""
+    found = []
+    for worker in workers(folder):
+        with suppress(FileNotFoundError):
+            if (folder / f"{worker}{_SUFFIX}").stat().st_mtime < before.timestamp():
+                found.append(worker)
+    return found
 
 
 def workers(folder: Path) -> list[str]:

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from smsengine.clock import Clock
 from smsengine.config.upkeep import Age, Retention
-from smsengine.phone import mask_numbers
+from smsengine.service.alarming import masked
 from smsengine.store import purging, runs
 from smsengine.store.engine import Store
 from smsengine.store.purging import Cutoffs, Left
@@ -138,7 +138,7 @@ class Purger:
         with self._store.write() as connection:
             now = self._clock.now()
             if purging.ended(connection, run_id, locked=True) is not None:
-                purging.reword(connection, run_id, mask_numbers)
+                purging.reword(connection, run_id, masked)
                 runs.note(connection, run_id, at=now, actor=self._actor, what=purging.PURGED)
 
 

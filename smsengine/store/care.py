@@ -47,14 +47,6 @@ def server_version(connection: Connection) -> tuple[int, str] | None:
     return number // 10_000, said
 
 
-def present(connection: Connection) -> float | None:
-    """PostgreSQL's clock, seconds since 1970; None for SQLite, which has this machine's."""
-    if connection.dialect.name == "sqlite":
-        return None
-    now = func.extract("epoch", func.clock_timestamp())
-    return float(connection.execute(select(now)).scalar_one())
-
-
 class Sealed(NamedTuple):
     """How many messages the sealed runs of a ledger say that they have, and have."""
 

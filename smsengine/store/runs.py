@@ -181,6 +181,12 @@ def move(connection: Connection, run_id: int, after: RunState, **values: Any) ->
         raise LifecycleError(f"Run {run_id} is {state}; it cannot become {after}.")
 
 
+def unsealed(connection: Connection) -> Sequence[Run]:
+    """Every run that is being planned, or whose planner died, oldest first."""
+    statement = select(runs).where(runs.c.state == RunState.PLANNING).order_by(runs.c.id)
+    return [_run(row) for row in connection.execute(statement).mappings()]
+
+
 def under_way(connection: Connection) -> Sequence[Run]:
     """Every run that may have something to send, oldest first."""
     states = (RunState.RELEASED, RunState.SENDING, RunState.PAUSED)

@@ -1,0 +1,137 @@
+"""The duties of upkeep: purge, backup, housekeeping, strays, journals, logs, room on the disk.
+
+Some are about the ledger, and whichever machine leads does them. Others are about this machine's
+own files; their names end with its name, since each machine must do them.
+"""
+
+from __future__ import annotations
+
+import socket
+from datetime import datetime, time, timedelta
+from functools import partial
+from pathlib import Path
+
+from smsengine.clock import VIETNAM
+from smsengine.gateways import http_log
+from smsengine.identity import is_surely_running
+from smsengine.lifecycle import Grade
+from smsengine.planning.planner import discard_abandoned
+from smsengine.sending import journal
+from smsengine.service import backups, room
+from smsengine.service.alarming import News
+from smsengine.service.bootstrap import Engine
+from smsengine.service.duties import Duty
+from smsengine.service.purging import Purger, kept_until
+from smsengine.service.room import Room
+from smsengine.store import attempts, care
+
+#: One purge takes no longer; the next one goes on.
+_PURGE_WITHIN = timedelta(seconds=20)
+_PLANNERS_PATIENCE = timedelta(hours=1)
+_JOURNALS_KEPT = timedelta(days=31)
+_LONGEST_NAME = 60
+
+
+def upkeep_duties(engine: Engine) -> list[Duty]:
+    """What the machine that leads does."""
+    return [*ledger_duties(engine), *machine_duties(engine)]
+
+
+def ledger_duties(engine: Engine) -> list[Duty]:
+    """What is done once, for all machines."""
+    hour, six = timedelta(hours=1), timedelta(hours=6)
+    duties = [
+        Duty(name="purge", every=six, do=partial(_purge, engine)),
+        Duty(name="stray plans", every=hour, do=partial(_discard_strays, engine)),
+        Duty(name="vacuum", at=time(3, 30), do=partial(_tidy, engine)),
+    ]
+    backup = engine.settings.backup
+    if backup.folder is not None:
+        duties.append(Duty(name="backup", at=backup.hour, do=partial(backups.daily, engine)))
+    return duties
+
+
+def machine_duties(engine: Engine) -> list[Duty]:
+    """What each machine does for itself."""
+    duties = [
+        Duty(name=_here("journals"), do=partial(_forget_journals, engine)),
+        Duty(name=_here("disk"), every=timedelta(minutes=10), do=partial(_look_for_room, engine)),
+    ]
+    if exchange_logs(engine):
+        duties.append(Duty(name=_here("exchanges"), at=time(0, 5), do=partial(_turn_logs, engine)))
+    return duties
+
+
+def _here(what: str) -> str:
+    return f"{what} {socket.gethostname()}"[:_LONGEST_NAME]
+
+
+def _purge(engine: Engine, now: datetime) -> str:
+    """Take out what has been kept long enough, for a while; the rest at the next time."""
+    purger = Purger(store=engine.store, clock=engine.clock, actor=engine.identity)
+    return str(purger.purge(kept_until(engine.settings.retention, now), within=_PURGE_WITHIN))
+
+
+def _discard_strays(engine: Engine, now: datetime) -> str:
+    """A run that was never sealed is of no use; without it its period can be planned anew."""
+    count = discard_abandoned(engine.store, now, patience=_PLANNERS_PATIENCE)
+    return f"{count} unsealed runs of dead planners thrown away"
+
+
+def _tidy(engine: Engine, _now: datetime) -> str:
+    return care.tidy(engine.store)
+
+
+def _forget_journals(engine: Engine, now: datetime) -> str:
+    """A journal proves what a worker still holds; one of a worker that holds nothing is no proof.
+
+    Those of processes that can be looked at go sooner, when lost messages are looked for. What is
+    left here is from hosts and containers of other names.
+    """
+    flights = engine.settings.flights
+    with engine.store.read() as connection:
+        holders = {each.worker for each in attempts.held(connection)}
+    stale = [
+        worker
+        for worker in journal.untouched_since(flights, now - _JOURNALS_KEPT)
+        if worker not in holders and worker != engine.identity and not is_surely_running(worker)
+    ]
+    journal.forget(flights, stale)
+    return f"{len(stale)} flight journals removed"
+
+
+def exchange_logs(engine: Engine) -> list[Path]:
+    """The files that get what is said to gateways."""
+    named = [each.options.get("exchange_log") for each in engine.settings.gateways.values()]
+    return sorted({engine.folder / str(name) for name in named if name})
+
+
+def _turn_logs(engine: Engine, now: datetime) -> str:
+    """Begin each exchange log anew, and delete what is older than it may be kept."""
+    before = engine.settings.retention.exchanges.before(now)
+    today = now.astimezone(VIETNAM).date()
+    begun = removed = 0
+    for path in exchange_logs(engine):
+        begun += http_log.begin_anew(path, today)
+        if before is not None:
+            removed += http_log.remove_parts(path, before.astimezone(VIETNAM).date())
+    return f"{begun} exchange logs begun anew, {removed} old parts removed"
+
+
+def _look_for_room(engine: Engine, now: datetime) -> str:
+    return tell_if_full(engine, room.look(engine)[0], now)
+
+
+def tell_if_full(engine: Engine, fullest: Room, now: datetime) -> str:
+    """Have a person told once a day when a disk gets full."""
+    if not fullest.is_enough:
+        day = now.astimezone(VIETNAM).date()
+        news = News(
+            key=f"disk {socket.gethostname()} {day}",
+            grade=Grade.WARNING,
+            text=f"The disk of {socket.gethostname()} gets full: {fullest}.\n"
+            "When it is full nothing is sent any more: make room, or give it another disk.",
+        )
+        with engine.store.write() as connection:
+            news.sound(connection, now)
+    return str(fullest)
