@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+from dataclasses import asdict
 
 import click
 
@@ -33,9 +34,10 @@ def doctor(engine: Engine, *, adopt: bool, yes: bool, as_json: bool) -> None:
     for finding in examine(engine):
         ill += not finding.good
         if as_json:
-            say_json({"what": finding.what, "good": finding.good, "said": finding.said})
+            say_json(asdict(finding))
         else:
             mark, style = ("ok  ", "green") if finding.good else ("FAIL", "bold red")
+            mark, style = ("look", "yellow") if finding.warns else (mark, style)
             say(f"{mark} {finding.what}: {finding.said}", style=style)
     finish(Exit.LOOK if ill else Exit.DONE)
 

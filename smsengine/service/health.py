@@ -3,44 +3,35 @@
 from __future__ import annotations
 
 import os
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
 
-from smsengine.clock import VIETNAM
-from smsengine.errors import ConfigError, GatewayError, SmsEngineError
-from smsengine.service import machines
+from smsengine.errors import ConfigError, GatewayError
+from smsengine.service import findings, machines
 from smsengine.service.bootstrap import Engine
 from smsengine.service.channels import check_channels
 from smsengine.service.checks import Checked, check_job
+from smsengine.service.findings import Finding, asked
 from smsengine.store import lanes
-
-_LEAST_FREE_BYTES = 2 * 2**30
-
-
-@dataclass(frozen=True, kw_only=True)
-class Finding:
-    """One thing that was looked at."""
-
-    what: str
-    good: bool
-    said: str
 
 
 def examine(engine: Engine) -> Iterator[Finding]:
-    """Look at configuration, ledger, machine, disk, gateways, calendar and every job."""
+    """Look at configuration, ledger, machine, disk, upkeep, calendar, gateways and every job."""
     yield Finding(what="configuration", good=True, said=str(engine.config))
-    yield _asked("ledger", lambda: _ledger(engine))
-    yield _asked("machine", lambda: machines.belonging(engine))
-    yield _asked("clock", lambda: machines.clocks(engine))
-    yield _asked("leader", lambda: machines.leading(engine))
-    yield _disk(engine)
-    yield _asked("flights", lambda: _flights(engine))
-    yield _asked("holidays", lambda: _holidays(engine))
-    yield _asked("alerts", lambda: check_channels(engine.settings.alerts, engine.folder))
+    yield asked("ledger", lambda: findings.ledger(engine))
+    yield asked("machine", lambda: machines.belonging(engine))
+    yield asked("clock", lambda: machines.clocks(engine))
+    yield asked("leader", lambda: machines.leading(engine))
+    yield asked("disk", lambda: findings.disk(engine))
+    yield asked("backups", lambda: findings.newest_backup(engine))
+    yield asked("upkeep", lambda: findings.upkeep(engine))
+    yield asked("retention", lambda: findings.retention(engine))
+    yield asked("flights", lambda: _flights(engine))
+    yield asked("holidays", lambda: findings.holidays(engine))
+    yield asked("alerts", lambda: check_channels(engine.settings.alerts, engine.folder))
     for name in engine.settings.gateways:
-        yield _asked(f"gateway {name}", lambda name=name: _gateway(engine, name))  # type: ignore[misc]
+        yield asked(f"gateway {name}", lambda name=name: _gateway(engine, name))  # type: ignore[misc]
+    yield asked("next runs", lambda: findings.next_runs(engine))
     for path in engine.job_paths():
         checked = check_job(engine, path)
         said = checked.faults[0] if checked.faults else _rendered(checked)
@@ -54,24 +45,6 @@ def _rendered(checked: Checked) -> str:
     return said
 
 
-def _asked(what: str, look: Callable[[], str]) -> Finding:
-    try:
-        return Finding(what=what, good=True, said=look())
-    except SmsEngineError as error:
-        return Finding(what=what, good=False, said=str(error))
-
-
-def _ledger(engine: Engine) -> str:
-    with engine.store.read():
-        return engine.store.name
-
-
-def _disk(engine: Engine) -> Finding:
-    free = shutil.disk_usage(engine.folder).free
-    said = f"{free / 2**30:.1f} GiB free at {engine.folder}"
-    return Finding(what="disk", good=free >= _LEAST_FREE_BYTES, said=said)
-
-
 def _flights(engine: Engine) -> str:
     """The folder of the flight journals can be written, or made."""
     folder = engine.settings.flights
@@ -79,12 +52,6 @@ def _flights(engine: Engine) -> str:
     if not there.is_dir() or not os.access(there, os.W_OK):
         raise ConfigError(f"{engine.config}: flights: {folder} cannot be written.")
     return str(folder)
-
-
-def _holidays(engine: Engine) -> str:
-    today = engine.clock.now().astimezone(VIETNAM).date()
-    day = engine.workdays.next_working_day(today)
-    return f"next working day is {day}"
 
 
 def _gateway(engine: Engine, name: str) -> str:
@@ -98,6 +65,7 @@ def _gateway(engine: Engine, name: str) -> str:
         )
     try:
         with closing(engine.gateway(name)) as gateway:
-            return f"{gateway.check()}; {price} dong a segment"
+            said = f"{gateway.check()}; {price} dong a segment"
+            return said + findings.last_cost(engine, name, gateway)
     except OSError as error:
         raise ConfigError(f"{error.filename}: {error.strerror}.") from error
