@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import func, select
 
 from smsengine.clock import ManualClock, SystemClock
 from smsengine.gateways.base import Gateway, Receipt
@@ -30,11 +31,16 @@ from smsengine.store.claims import Claimed
 from smsengine.store.engine import Store
 from smsengine.store.lanes import LaneRow
 from smsengine.store.runs import Run
+from smsengine.store.tables import lanes as stored
+from smsengine.store.tables import messages, runs
 from tests.conftest import START, Office, execute
 from tests.doubles.telco import Telco
 
 #: A worker on another machine: whether it runs cannot be told from here.
 ELSEWHERE = "elsewhere:9:9:9"
+#: What a dispatcher without work waits between two looks; so many of them find nothing before the
+#: clock skips ahead, and it never skips more than this.
+BETWEEN_LOOKS, LOOKS_IN_VAIN, LONGEST_REST = 0.5, 3, 4.0
 _AGE = (
     "UPDATE lanes SET next_at = next_at - ?, slowed_at = slowed_at - ?,"
     " rest_until = rest_until - ?, open_until ="
@@ -58,10 +64,12 @@ class LedgerClock(ManualClock):
 
     What a lane's row says is by PostgreSQL's own clock, which nobody moves; so the row is moved the
     other way. ``stride`` is the least that waiting for something takes, to get through a night;
-    whoever waits for days waits for ever.
+    whoever waits for days waits for ever. Where several looks in a row have found nothing, the next
+    ones come at the instants that stand in the ledger, or after ``LONGEST_REST``.
     """
 
     stride = 0.0
+    _in_vain = 0
 
     def __init__(self, now: datetime, store: Store) -> None:
         super().__init__(now)
@@ -76,7 +84,26 @@ class LedgerClock(ManualClock):
                 execute(connection, _AGE, *[seconds] * 4)
 
     def wait(self, event: threading.Event, seconds: float) -> None:
-        super().wait(event, max(seconds, self.stride))
+        self._in_vain = self._in_vain + 1 if seconds >= BETWEEN_LOOKS else 0
+        rest = self._rest() if self._in_vain > LOOKS_IN_VAIN else 0.0
+        super().wait(event, max(seconds, self.stride, rest))
+
+    def stir(self) -> None:
+        """Something happens: the next looks come soon again."""
+        self._in_vain = 0
+
+    def _rest(self) -> float:
+        """For how long nothing is due, in seconds."""
+        now = self.now()
+        with self._store.read() as connection:
+            of_messages = select(func.min(messages.c.due_at)).where(messages.c.due_at > now)
+            of_runs = select(func.min(runs.c.valid_until)).where(runs.c.valid_until > now)
+            known = [connection.execute(each).scalar() for each in (of_messages, of_runs)]
+            of_lanes = select(stored.c.rest_until, stored.c.open_until)
+            present = lanes.present(connection, now.timestamp())
+            left = [at - present for row in connection.execute(of_lanes) for at in row]
+        left += [(at - now).total_seconds() for at in known if at is not None]
+        return min([LONGEST_REST, *(each for each in left if each > 0)])
 
 
 @dataclass(kw_only=True)
@@ -114,8 +141,13 @@ class Dispatch:
             wake=threading.Event(),
             receive=self._receive,
             tell=self.said.append,
-            at=self.at,
+            at=self._pass,
         )
+
+    def _pass(self, point: str) -> None:
+        if isinstance(self.clock, LedgerClock) and "commit" not in point:
+            self.clock.stir()
+        self.at(point)
 
     def route(self, name: str) -> Route:
         """A route, or a gateway alone."""
@@ -129,7 +161,7 @@ class Dispatch:
             pace=Pace(store=store, gateway=name, rate=self.rate, clock=self.clock),
             journal=journal,
             hours=self.hours,
-            at=self.at,
+            at=self._pass,
         )
         return Lane(
             name=name,
@@ -142,7 +174,7 @@ class Dispatch:
             crew=Threads(self.threads, name) if self.threads else Inline(),
             chance=random.Random(1),
             progress=self.progress.append,
-            at=self.at,
+            at=self._pass,
         )
 
     def _receive(self, name: str, received: Sequence[Receipt]) -> None:
@@ -245,6 +277,7 @@ _RUN: dict[str, Any] = {
     "created_at": START,
     "sealed_at": START,
     "finished_at": None,
+    "purged_at": None,
 }
 
 
