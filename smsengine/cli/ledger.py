@@ -82,7 +82,7 @@ def backup(engine: Engine, path: Path, *, as_json: bool) -> None:
     if as_json:
         say_json({"path": path})
     else:
-        say(f"{path} is a whole copy of {engine.store.name}; keep a copy of the key apart from it.")
+        say(f"{path} is a whole copy of the ledger; keep a copy of the key apart from it.")
 
 
 @db.command()

@@ -23,6 +23,7 @@ PAGES = (
     "docs/sending.md",
     "docs/trouble.md",
     "docs/resend-and-correct.md",
+    "docs/retention.md",
     "docs/text.md",
     "docs/extracts.md",
 )
