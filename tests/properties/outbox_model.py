@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 from smsengine.clock import ManualClock
 from smsengine.gateways.base import (
@@ -24,6 +25,16 @@ K = OutcomeKind
 #: A gateway that promises to know a reference again is promised that no hand-over which was
 #: cleared takes longer than this; ten minutes less the four for which a claim may wait.
 FROZEN_AT_MOST = timedelta(minutes=5)
+#: No message is under way for longer than a gateway waits before it is asked.
+FLIGHT = timedelta(seconds=20)
+#: What gateways can, each in its own way.
+SHEETS: dict[str, dict[str, Any]] = {
+    "asked": {"can_query": True},
+    "asked-later": {"can_query": True, "query_after_seconds": 60},
+    "repeats": {"idempotency_seconds": 3600},
+    "both": {"can_query": True, "query_after_seconds": 30, "idempotency_seconds": 3600},
+    "mute": {},
+}
 
 
 class Fate(StrEnum):

@@ -14,13 +14,12 @@ from smsengine.clock import ManualClock
 from smsengine.errors import LifecycleError, RefusedError
 from smsengine.gateways.base import Capabilities, Outcome, Receipt, ReceiptStatus
 from smsengine.identity import own_identity
-from smsengine.lifecycle import MessageState, RunState
+from smsengine.lifecycle import MessageState
 from smsengine.period import Period
 from smsengine.planning import release
 from smsengine.planning.planner import Resend
 from smsengine.receipts.matching import store_receipts
 from smsengine.receipts.resolving import resolve_by_hand, unknown_of
-from smsengine.reports.accounts import account
 from smsengine.sending import tending
 from smsengine.sending.routing import Route, alone, ordered, weighted
 from smsengine.sending.tending import RunTender
@@ -29,8 +28,16 @@ from smsengine.store.engine import Store
 from smsengine.store.outbox import Doubt
 from smsengine.store.runs import Run
 from tests.conftest import KEY, START, Office, rows
-from tests.properties.outbox_law import AT_REST, TOLD, Law, empty, pass_time
-from tests.properties.outbox_model import FROZEN_AT_MOST, Fate, Line, Telco, Truth
+from tests.properties.outbox_law import Law, empty, pass_time
+from tests.properties.outbox_model import (
+    FLIGHT,
+    FROZEN_AT_MOST,
+    SHEETS,
+    Fate,
+    Line,
+    Telco,
+    Truth,
+)
 from tests.properties.outbox_workers import ShakyStore, Trouble, Worker
 
 ROUTES = {
@@ -39,17 +46,16 @@ ROUTES = {
     "both": Route(name="both", steps=(ordered(["alpha", "beta"]),)),
     "shared": Route(name="shared", steps=(weighted({"alpha": 3, "beta": 97}),)),
 }
-SHEETS: dict[str, dict[str, Any]] = {
-    "asked": {"can_query": True},
-    "asked-later": {"can_query": True, "query_after_seconds": 60},
-    "repeats": {"idempotency_seconds": 3600},
-    "both": {"can_query": True, "query_after_seconds": 30, "idempotency_seconds": 3600},
-    "mute": {},
-}
-#: No message is under way for longer than a gateway waits before it is asked.
-FLIGHT = timedelta(seconds=20)
+#: Longer than the wait for a repeat, than a flight, than a telco's memory; the others see below.
+LEAPS = (7, 25, 150, 400, 4000)
+#: Longer than a lease, than any pause between two questions.
+LEASE_OVER, QUESTION = 400, 1000
+#: What others may do at any moment.
+MEANWHILE = ("pause", "cancel", "tell-again", "by-hand", "report", "lease", "take-over")
 #: People in all runs, and the rows of each are about the first of them.
 MOST_ROWS = 8
+#: So many runs are cancelled: who cancels all has nothing left to see.
+MOST_CANCELS = 3
 
 
 class World:
@@ -71,7 +77,7 @@ class World:
         #: what telcos have said of each message, and of which the ledger cannot know whom they mean
         self.reported: dict[str, set[ReceiptStatus]] = {}
         self.unclear: set[str] = set()
-        self.periods = 0
+        self.periods = self.cancels = 0
 
     def connect(self, sheets: Iterable[str], *, most: int, together: bool) -> None:
         """Open two gateways."""
@@ -154,26 +160,51 @@ class World:
         for run in under_way:
             tender.tend(run)
 
-    def amid(self, meanwhile: str, which: int) -> ShakyStore:
-        """The ledger for somebody who has looked already, when another one writes first."""
-
-        def other() -> None:
-            worker = self.worker(which)
-            self.law.is_fresh = False
-            match meanwhile:
-                case "pause" | "cancel":
-                    self.decide(self.run(which), meanwhile)
-                case "by-hand":
-                    self.say_what_happened(which)
-                case "round" if worker is not None:
-                    for gateway in self.telcos:
-                        worker.round(gateway)
-                case "round-and-die" if worker is not None:
-                    worker.round("alpha", Trouble.DIE_AFTER)
-
+    def amid(self, what: str, which: int) -> ShakyStore:
+        """The ledger for somebody who has looked already, when something else comes first."""
         store = ShakyStore(self.store)
-        store.meanwhile = other
+        store.meanwhile = lambda: self.meanwhile(what, which)
         return store
+
+    def meanwhile(self, what: str, which: int = 0) -> None:
+        """What others do while somebody is at work."""
+        match what:
+            case "pause":
+                self.decide(self.run(which), "pause")
+            case "cancel" if self.cancels < MOST_CANCELS:
+                self.cancels += 1
+                self.decide(self.run(which), "cancel")
+            case "tell-again":
+                self.tell_again(self.run(which), Resend.UNKNOWN, go=True)
+            case "by-hand":
+                self.say_what_happened(which if which % 2 else None)
+            case "report" if self.truth.taken:
+                self.report(-1, (ReceiptStatus.DELIVERED, ReceiptStatus.IN_TRANSIT), at_once=True)
+            case "lease" | "take-over":
+                self.pass_time(LEASE_OVER)
+                self.tend(self.store)
+                self.recover(self.store)
+                if what == "take-over":
+                    self.take_over(which)
+            case "round" | "round-and-die" if worker := self.worker(which):
+                self.law.is_fresh = False
+                last = Trouble.DIE_AFTER if what == "round-and-die" else Trouble.NONE
+                worker.round("alpha")
+                worker.round("beta", last)
+
+    def take_over(self, which: int) -> None:
+        """What was taken for lost is looked up everywhere, and a worker goes on with it."""
+        self.pass_time(QUESTION)
+        self.ask_everywhere()
+        self.say_what_happened()
+        able = [each for each in self.workers if not each.is_dead and not each.frozen]
+        if able:
+            other = able[which % len(able)]
+            other.look()
+            for gateway in self.telcos:
+                other.round(gateway)
+                while which % 2 and other.can_hand_over(gateway):
+                    other.hand_over(gateway, [Fate.UNHEARD])
 
     # -- workers -------------------------------------------------------------------------------
 
@@ -202,6 +233,7 @@ class World:
         gateway: str,
         fates: Sequence[Fate],
         trouble: Trouble = Trouble.NONE,
+        meanwhile: tuple[str, str] = ("", ""),
     ) -> list[Fate]:
         """A worker looks, claims, hands over all it has, and settles, unless it stops before.
 
@@ -210,15 +242,26 @@ class World:
         """
         worker.look()
         worker.round(gateway)
+        self.meanwhile(meanwhile[0])
+        worker.look()
         left = list(fates)
         while worker.can_hand_over(gateway):
             left = worker.hand_over(gateway, left)
+        self.check()
+        self.meanwhile(meanwhile[1])
         if not worker.is_dead and not worker.frozen:
+            self.law.is_fresh = False
             worker.round(gateway, trouble)
+            self.check()
+            self.law.is_fresh = True
         return left
 
     def work_everywhere(
-        self, worker: Worker, fates: Sequence[Fate], trouble: Trouble = Trouble.NONE
+        self,
+        worker: Worker,
+        fates: Sequence[Fate],
+        trouble: Trouble = Trouble.NONE,
+        meanwhile: tuple[str, str] = ("", ""),
     ) -> None:
         """A worker does a round of work at each gateway, which is trusted again."""
         self.tend(self.store)
@@ -226,7 +269,7 @@ class World:
             if self.law.is_distrusted:
                 self.trust_again(gateway)
             if not worker.is_dead and not worker.frozen:
-                fates = self.work(worker, gateway, fates, trouble)
+                fates = self.work(worker, gateway, fates, trouble, meanwhile)
 
     def recover(self, store: Store) -> None:
         """Somebody here looks for what lost workers held."""
@@ -241,7 +284,17 @@ class World:
             },
         )
 
+    def lose_journals(self) -> None:
+        """Somebody clears the folder of the flight journals on this machine."""
+        for path in (self.folder / "here").glob("*"):
+            path.unlink()
+
     # -- doubts --------------------------------------------------------------------------------
+
+    def may_be_asked(self) -> bool:
+        """Say whether a gateway could tell about a doubt."""
+        rows = [row for row in self.law.rows.values() if row["state"] == MessageState.UNKNOWN]
+        return any(self.telcos[row["gateway"]].sheet.can_query for row in rows)
 
     def ask(self, gateway: str, *, deaf: bool = False) -> None:
         """A gateway is asked about what is due; its answer is not written down yet."""
@@ -260,6 +313,12 @@ class World:
         line.is_deaf = deaf
         if doubts:
             self.answers.append((doubts, tending.answers_of(line, doubts)))
+
+    def ask_everywhere(self) -> None:
+        """All gateways are asked, and their answers are written down."""
+        for gateway in self.telcos:
+            self.ask(gateway)
+            self.write_down(-1)
 
     def write_down(self, which: int = 0) -> None:
         """One of the answers is written down."""
@@ -315,14 +374,14 @@ class World:
     # -- time ----------------------------------------------------------------------------------
 
     def pass_time(self, seconds: int) -> None:
-        """Time passes; what was under way arrives first."""
+        """Time passes; what would be under way for too long arrives first."""
         ends = self.clock.now() + timedelta(seconds=seconds)
         for worker in self.workers:
             for gateway, since in list(worker.frozen.items()):
                 if self.telcos[gateway].window and ends > since + FROZEN_AT_MOST:
                     worker.hand_over(gateway, [])
         for telco in self.telcos.values():
-            telco.arrive()
+            telco.arrive(FLIGHT - timedelta(seconds=seconds))
         self.clock.sleep(seconds)
         with self.store.write() as connection:
             pass_time(connection, seconds)
@@ -338,73 +397,3 @@ class World:
         """Nothing unlawful has happened since the last time."""
         held = {name for name in self.law.rows if any(w.holds(name) for w in self.workers)}
         self.law.check(self.clock.now(), frozenset(held))
-
-    def come_to_rest(self) -> None:
-        """Everyone goes on until nothing is left to do: all are told or accounted for."""
-        while worker := self.worker(0, frozen=True):
-            worker.hand_over(next(iter(worker.frozen)), [])
-        self.hire(elsewhere=False)
-        self.law.is_fresh = True
-        for turn in range(30):
-            self._go_on()
-            self.recover(self.store)
-            for gateway in self.telcos:
-                self.ask(gateway)
-            while self.answers:
-                self.write_down()
-            if turn >= 3:
-                self.say_what_happened()
-            self.check()
-            if not self._left_over():
-                break
-            self.pass_time(1500)
-        assert not self._left_over(), self._left_over()
-        self._check_books()
-
-    def _go_on(self) -> None:
-        """People let everything go, and every worker does what it can."""
-        for run in self.runs():
-            self.decide(run, "release")
-            self.decide(run, "resume")
-        self.tend(self.store)
-        for gateway in self.telcos:
-            self.trust_again(gateway)
-            for worker in [each for each in self.workers if not each.is_dead]:
-                self.work(worker, gateway, [])
-                while worker.can_hand_over(gateway):
-                    self.work(worker, gateway, [])
-        self.tend(self.store)
-
-    def _left_over(self) -> list[str]:
-        over = {RunState.FINISHED, RunState.CANCELLED}
-        return [f"{run.label} is {run.state}" for run in self.runs() if run.state not in over] + [
-            f"{name} of run {row['run_id']} is {row['state']} since {row['due_at']}"
-            for name, row in self.law.rows.items()
-            if row["state"] not in AT_REST
-        ]
-
-    def _check_books(self) -> None:
-        """The telcos' book is the ledger's, and what telcos said of a message is known."""
-        for gateway in self.telcos:
-            store_receipts(self.store, gateway, [], self.clock.now())
-        self.check()
-        assert set(self.truth.taken) == {
-            name for name, row in self.law.rows.items() if row["state"] in TOLD
-        }
-        for run in self.runs():
-            found = account(self.store, run.id)
-            assert found is not None
-            assert not found.breaks, found.breaks
-        for name, statuses in self.reported.items():
-            row = self.law.rows[name]
-            by_id = row["gateway_id"] == self.truth.taken[name].name
-            if (by_id or self.naming != "id") and name not in self.unclear:
-                assert _last_word(statuses) == row["state"], f"{name}: {statuses}"
-
-
-def _last_word(statuses: set[ReceiptStatus]) -> MessageState:
-    """Delivered wins."""
-    if ReceiptStatus.DELIVERED in statuses:
-        return MessageState.DELIVERED
-    undelivered = ReceiptStatus.UNDELIVERED in statuses
-    return MessageState.UNDELIVERED if undelivered else MessageState.ACCEPTED
