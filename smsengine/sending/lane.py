@@ -68,16 +68,14 @@ class Lane:
         self.gateway = gateway
         self.row = LaneRow(gateway=name)
         self._store, self._clock, self._worker = store, clock, worker
-        self._departures = departures
-        self._crew = crew
+        self._departures, self._crew = departures, crew
         self._wake, self._at = wake, at
         self._progress, self._count = progress, count
-        sheet = gateway.capabilities
+        sheet, self._batch = gateway.capabilities, batch
         self._claimer = Claimer(gateway=name, worker=worker, clock=clock, sheet=sheet)
         self._judge = self._make_judge(chance)
         self._parcel_size = min(batch, sheet.max_batch, departures.most_at_once or batch)
         self._flow = Flow(batch=batch, crew=sheet.concurrency)
-        self._batch = batch
         self._work = Work()
         # Every run that was sent here: outcomes may come when it has been stopped or has ended.
         self._runs: dict[int, tuple[Run, Route]] = {}

@@ -147,14 +147,13 @@ class Daemon:
     def _heart(self, engine: Engine) -> Heart:
         self._vitals.store_ok = True
         self._vitals.expect("heart", _LIMITS["heart"])
-        teller = telling.open_teller(engine)
         return Heart(
             leadership=self._leadership,
             belong=self._belong,
             vitals=self._vitals,
             clock=engine.clock,
             tell=self._tell,
-            cry=lambda text: teller.cry(text, engine.clock.now()),
+            cry=self._cry,
             fail=self._fail,
         )
 
@@ -167,6 +166,20 @@ class Daemon:
         because = fence.beat(engine)
         self._next_report = now + fence.BEAT_SECONDS
         return because
+
+    def _cry(self, text: str) -> None:
+        """Tell a person past the ledger, without waiting until somebody has heard."""
+        engine = self._engine
+
+        def tell() -> None:
+            with suppress(SmsEngineError):
+                telling.open_teller(engine).cry(text, engine.clock.now())
+
+        threading.Thread(target=tell, name="cry", daemon=True).start()
+
+    def _close_fence(self, because: str) -> None:
+        self._tell(Event.FENCE_CLOSED, because=because)
+        self._cry(alarming.fenced(because, self._engine.clock.now()).text)
 
     def _end(self, heart: Heart) -> bool:
         self._vitals.stopping = True
@@ -189,7 +202,7 @@ class Daemon:
         self._sign()
         fenced = self._vitals.fenced
         if fenced and self._works is not None:
-            self._tell(Event.FENCE_CLOSED, because=fenced)
+            self._close_fence(fenced)
             self._stop_works()
         elif not fenced and self._works is None and not self._stop:
             self._tell(Event.FENCE_OPENED)
@@ -229,10 +242,7 @@ class Daemon:
 
     def _start_works(self, engine: Engine, roster: Roster) -> None:
         if self._vitals.fenced:
-            self._tell(Event.FENCE_CLOSED, because=self._vitals.fenced)
-            teller = telling.open_teller(engine)
-            now = engine.clock.now()
-            teller.cry(alarming.fenced(self._vitals.fenced, now).text, now)
+            self._close_fence(self._vitals.fenced)
             return
         chores = Chores(
             engine,
@@ -281,11 +291,7 @@ class Daemon:
                 engine.gateway(name).close()
         except SmsEngineError as error:
             self._tell(Event.DAEMON_NOT_RELOADED, because=str(error))
-            with suppress(SmsEngineError):
-                telling.open_teller(self._engine).cry(
-                    f"The configuration was not read anew; the one before goes on: {error}",
-                    self._engine.clock.now(),
-                )
+            self._cry(f"The configuration was not read anew; the one before goes on: {error}")
         else:
             self._stop_works()
             old, self._engine = self._engine, engine

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
@@ -39,6 +39,11 @@ _FIRST_QUESTION = timedelta(minutes=1)
 _LAST_QUESTION = timedelta(minutes=10)
 #: An extract that is late by so much is told to a person.
 _PATIENCE = timedelta(hours=1)
+
+#: A period that was left out, or that a person must decide about, is not planned once more.
+_NOT_AGAIN = frozenset(
+    {RunState.MISSED, RunState.CANCELLED, RunState.HELD, RunState.PAUSED, RunState.PLANNED}
+)
 
 #: A transaction that writes, and that fails where this machine does not lead any more.
 Acting = Callable[[], AbstractContextManager[Connection]]
@@ -96,14 +101,13 @@ class Offers:
             self._look_at(name, job, known.get(name))
 
     def _look_at(self, name: str, job: Scheduled, known: Watched | None) -> None:
-        now = self._engine.clock.now()
-        if known is None:
-            with self._acting() as connection:
-                known = watched.begin(connection, name, since=now)
+        now, settings = self._engine.clock.now(), job.loaded.job
+        known = self._watched(name, job, known, now)
         with self._engine.store.read() as connection:
             periods = runs.periods(connection, name)
             planned = runs.planned(connection, name)
-        settings = job.loaded.job
+        for run in planned:
+            self._release(job, run, now)
         decision = decide(
             job.timetable,
             settings.period,
@@ -112,17 +116,39 @@ class Offers:
             catch_up=settings.catch_up_after(),
             now=now,
         )
-        for run in planned:
-            self._release(name, job, run, now)
         for offer in decision.missed:
             self._miss(name, job, offer, known)
         if decision.offer is not None:
             self._plan(name, job, decision.offer)
         elif known.waits_for is not None:
             self._wait_no_more(name)
-        again = decision.again
-        if again is not None and self._served.get(name) != again.firing.at:
-            self._plan(name, job, again)
+        if decision.again is not None and self._may_be_told_again(name, decision.again):
+            self._plan(name, job, decision.again)
+
+    def _watched(self, name: str, job: Scheduled, known: Watched | None, now: datetime) -> Watched:
+        """Since when a job is looked after.
+
+        One whose times have changed owes nothing of old that could not be sent any more: nobody
+        shall hear of days that were none of its days.
+        """
+        settings = job.loaded.job
+        times = f"{settings.schedule}; {settings.period}"
+        if known is not None and known.times == times:
+            return known
+        with self._acting() as connection:
+            if known is None:
+                return watched.begin(connection, name, since=now, times=times)
+            since = max(known.since, now - settings.catch_up_after()) if known.times else None
+            watched.change_times(connection, name, times=times, since=since)
+        return replace(known, times=times, since=since or known.since)
+
+    def _may_be_told_again(self, name: str, again: Offer) -> bool:
+        """Say whether a period that has a run is due once more for whoever is new."""
+        if self._served.get(name) == again.firing.at:
+            return False
+        with self._engine.store.read() as connection:
+            known = runs.of_period(connection, name, str(again.period))
+        return not any(run.state in _NOT_AGAIN for run in known)
 
     # -- planning ------------------------------------------------------------------------------
 
@@ -142,7 +168,7 @@ class Offers:
         self._ask_at.pop(key, None)
         self._seen.pop(key, None)
         self._served[name] = offer.firing.at
-        self._wait_no_more(name)
+        self._planned(name, offer)
         run = planned.run
         if run is None:
             return
@@ -150,7 +176,7 @@ class Offers:
             Event.RUN_PLANNED, run=run.id, label=run.label, state=run.state, messages=run.messages
         )
         if run.state is RunState.PLANNED:
-            self._release(name, job, run, self._engine.clock.now())
+            self._release(job, run, self._engine.clock.now())
 
     def _has_arrived(self, key: tuple[str, Period], job: Scheduled) -> bool:
         """Say whether the files are quiet, or the same as at the last look."""
@@ -183,13 +209,25 @@ class Offers:
                 told = False
         self._tell(Event.RUN_WAITS, job=name, period=str(period), because=str(error), told=told)
 
+    def _planned(self, name: str, offer: Offer) -> None:
+        with self._acting() as connection:
+            watched.wait_no_more(connection, name)
+            if offer.firing.remark:
+                alarms.sound(
+                    connection,
+                    key=f"remark {name} {offer.period}",
+                    at=self._engine.clock.now(),
+                    grade=Grade.WARNING,
+                    text=f"{name} {offer.period}: {offer.firing.remark}",
+                )
+
     def _wait_no_more(self, name: str) -> None:
         with self._acting() as connection:
             watched.wait_no_more(connection, name)
 
     # -- releasing -----------------------------------------------------------------------------
 
-    def _release(self, name: str, job: Scheduled, run: Run, now: datetime) -> None:
+    def _release(self, job: Scheduled, run: Run, now: datetime) -> None:
         """Let a planned run be sent; one that a dead process left is held when it is too late."""
         if run.sealed_at is not None and now - run.sealed_at > job.loaded.job.catch_up_after():
             because = "It was planned and not released in time; somebody must look."
@@ -218,7 +256,7 @@ class Offers:
                     text=f"{run.label} cannot be released: {error}",
                 )
             return
-        self._tell(Event.RUN_RELEASED, run=run.id, label=run.label, job=name, state=released.state)
+        self._tell(Event.RUN_RELEASED, run=run.id, label=run.label, state=released.state)
 
     # -- what passed ---------------------------------------------------------------------------
 

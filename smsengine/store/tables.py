@@ -321,12 +321,13 @@ members = Table(
     Column("seen_at", Float(53), nullable=False),
 )
 
-# Jobs that the clock looks after, since when, and what one of them waits for.
+# Jobs that the clock looks after, since when and at which times, and what one of them waits for.
 watched = Table(
     "watched",
     metadata,
     Column("job", String(100), primary_key=True),
     Column("since", Instant, nullable=False),
+    Column("times", Text, nullable=False, server_default=""),
     Column("waits_for", String(40)),
     Column("waits_because", Text, nullable=False, server_default=""),
 )

@@ -16,10 +16,14 @@ from smsengine.store.tables import watched
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Watched:
-    """A row of ``watched``. ``waits_for`` is a period whose run cannot be planned yet."""
+    """A row of ``watched``. ``waits_for`` is a period whose run cannot be planned yet.
+
+    ``times`` are the job's times in words, by which a change is noticed.
+    """
 
     job: str
     since: datetime
+    times: str
     waits_for: str | None
     waits_because: str
 
@@ -33,14 +37,21 @@ def all_jobs(connection: Connection) -> Mapping[str, Watched]:
     return {row["job"]: _watched(row) for row in connection.execute(select(watched)).mappings()}
 
 
-def begin(connection: Connection, job: str, *, since: datetime) -> Watched:
+def begin(connection: Connection, job: str, *, since: datetime, times: str = "") -> Watched:
     """Look after a job from now on; one that is known keeps its instant."""
     dialect: Any = sqlite if connection.dialect.name == "sqlite" else postgresql
-    connection.execute(
-        dialect.insert(watched).values(job=job, since=since).on_conflict_do_nothing()
-    )
+    values = {"job": job, "since": since, "times": times}
+    connection.execute(dialect.insert(watched).values(**values).on_conflict_do_nothing())
     statement = select(watched).where(watched.c.job == job)
     return _watched(connection.execute(statement).mappings().one())
+
+
+def change_times(
+    connection: Connection, job: str, *, times: str, since: datetime | None = None
+) -> None:
+    """Note the times of a job, and since when it is looked after by them where that changes."""
+    values = {"times": times} | ({"since": since} if since is not None else {})
+    connection.execute(update(watched).where(watched.c.job == job).values(**values))
 
 
 def begin_anew(connection: Connection, *, since: datetime) -> None:

@@ -65,8 +65,11 @@ class Daemon:
         lines = self.log.read_text(encoding="utf-8").splitlines()
         return [json.loads(line) for line in lines if line.startswith("{")]
 
+    def count(self, event: str) -> int:
+        return sum(each["event"] == event for each in self.events())
+
     def said(self, event: str) -> bool:
-        return any(each["event"] == event for each in self.events())
+        return self.count(event) > 0
 
     def wait_for(self, event: str, seconds: float = 60) -> None:
         """Wait until it has written an event down."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.doubles.http_gateway import Double
-from tests.flow.daemons import JOB, Site, Supervisor, period, today
+from tests.flow.daemons import JOB, Site, Supervisor, period
 from tests.flow.zygote import until
 
 Make = Callable[..., Site]
@@ -173,24 +174,31 @@ def test_systemd_hears_how_it_is(site: Site, tmp_path: Path) -> None:
         assert "STOPPING=1" in systemd.listen()
 
 
-def test_who_leads_is_killed_and_another_one_goes_on(make_site: Make, postgres: Any) -> None:
+def test_who_leads_is_frozen_and_killed_and_another_one_goes_on(
+    make_site: Make, postgres: Any
+) -> None:
     """Two daemons on one PostgreSQL: one run, one rate, nothing twice, whoever is left."""
-    database = postgres.create_database()
-    one = due_today(make_site(database), 600)
-    other = make_site(database, double=one.double)
+    one = due_today(make_site(postgres.create_database()), 900)
+    other = make_site(one.database, double=one.double)
     for name in ("jobs", "data"):
-        for path in (one.folder / name).iterdir():
-            (other.folder / name / path.name).write_bytes(path.read_bytes())
+        shutil.copytree(one.folder / name, other.folder / name, dirs_exist_ok=True)
     first = one.start()
     first.wait_for("leader.gained")
-    adopted = other.command("doctor", "--adopt", "--yes")
-    assert "another" not in adopted.stderr
     second = other.start()
-    until(lambda: one.taken().total() >= 100, "100 taken", 60)
-    first.end(signal.SIGKILL)
-    second.wait_for("leader.gained", 60)
-    until(lambda: not one.states()["queued"], "all sent", 90)
-    assert set(one.taken().values()) == {1}
+    second.wait_for("fence.closed")
+    adopted = other.command("doctor", "--adopt", "--yes")
+    assert "from now on" in adopted.stdout, adopted.stdout
+    second.wait_for("fence.opened")
+    until(lambda: one.taken().total() >= 100, "100 taken")
+
+    first.process.send_signal(signal.SIGSTOP)
+    second.wait_for("leader.gained")
+    first.process.send_signal(signal.SIGCONT)
+    first.wait_for("leader.lost")
+    second.end(signal.SIGKILL)
+    until(lambda: first.count("leader.gained") == 2, "the first leads again")
+
+    until(lambda: not one.states()["queued"] + one.states()["sending"], "all sent", 90)
+    assert {1} == set(one.taken().values())
     assert [(JOB, period(), 1)] == [run[:3] for run in one.runs()]
-    assert 0 == second.end()
-    assert today().date()
+    assert 0 == first.end()

@@ -32,6 +32,7 @@ def upgrade() -> None:
         "watched",
         sa.Column("job", sa.String(length=100), nullable=False),
         sa.Column("since", Instant(), nullable=False),
+        sa.Column("times", sa.Text(), server_default="", nullable=False),
         sa.Column("waits_for", sa.String(length=40), nullable=True),
         sa.Column("waits_because", sa.Text(), server_default="", nullable=False),
         sa.PrimaryKeyConstraint("job", name=op.f("pk_watched")),
