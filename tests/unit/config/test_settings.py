@@ -110,7 +110,7 @@ def test_own_keys_of_a_gateway_are_kept(loaded: Callable[[str], Settings]) -> No
         (GATEWAY.replace("500}", "-5}"), "7: gateways.trial.prices.1.per_segment: is '-5'; "),
         (GATEWAY.replace("500}", "1.5}"), "7: gateways.trial.prices.1.per_segment: is '1.5'; "),
         (GATEWAY + "    batch: 0\n", "9: gateways.trial.batch: is '0'; "),
-        (GATEWAY + "console: 5\n", "9: console: is not a known key; the keys here are: data, "),
+        (GATEWAY + "console: 5\n", "9: console: is not a known key; the keys here are: alerts, "),
         (f"database: here\n{GATEWAY}", "1: database: must be a URL such as sqlite:///"),
     ],
 )
