@@ -1,8 +1,8 @@
-"""What the machine that leads does besides its jobs: duties, and telling people."""
+"""What a daemon does besides its jobs: duties, and telling people."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from smsengine.service import alarming
@@ -13,14 +13,14 @@ from smsengine.service.logs import Event
 from smsengine.service.morning import morning_duty
 from smsengine.service.roster import Roster
 from smsengine.service.telling import Teller, ping_duty
-from smsengine.service.upkeep_duties import upkeep_duties
+from smsengine.service.upkeep_duties import ledger_duties, machine_duties
 from smsengine.service.watching import watch_duty
 
 Tell = Callable[..., None]
 
 
 class Chores:
-    """Done after each look at the jobs, by one thread."""
+    """Three streams of work that do not wait for each other; each is done by one thread."""
 
     def __init__(
         self,
@@ -51,32 +51,45 @@ class Chores:
         self._leadership = leadership
         self._tell = tell
         ping = ping_duty(engine, is_well=is_well)
-        self._duties: list[Duty] = [
-            watch_duty(engine),
-            *upkeep_duties(engine),
+        self._watching = [watch_duty(engine), *([ping] if ping is not None else [])]
+        self._of_machine = machine_duties(engine)
+        self._of_ledger = [
             morning_duty(engine, next_fires=roster.next_fires, broken=lambda: roster.broken),
-            *([ping] if ping is not None else []),
+            *ledger_duties(engine),
         ]
 
-    def do(self) -> None:
-        """Do what is due, and tell what is to be told.
+    def keep_house(self) -> None:
+        """What each machine does for itself, and who leads for the ledger.
+
+        Raises:
+            StoreAwayError: the ledger is away; the next time does it.
+        """
+        self._do(self._of_machine, lambda: True)
+        self._do(self._of_ledger, self._leadership.leads)
+
+    def tell_people(self) -> None:
+        """Look for what people must know, and tell it; done by who leads.
 
         Raises:
             StoreAwayError: the ledger is away; the next time does it.
             DeposedError: another machine leads now.
         """
-        now = self._engine.clock.now()
-        self._sound_broken_jobs(now)
-        for duty in self._duties:
-            if not self._leadership.leads():
-                return
-            for done in do_due(self._engine.store, [duty], self._engine.clock.now()):
-                failed = done.partition(": ")[2].startswith("failed")
-                self._tell(Event.DUTY_FAILED if failed else Event.DUTY_DONE, duty=done)
+        if not self._leadership.leads():
+            return
+        self._sound_broken_jobs(self._engine.clock.now())
+        self._do(self._watching, self._leadership.leads)
         if self._leadership.leads():
             told = self._teller.tell_due(self._engine.clock.now())
             if told:
                 self._tell(Event.ALARM_TOLD, count=told)
+
+    def _do(self, duties: Sequence[Duty], may: Callable[[], bool]) -> None:
+        for duty in duties:
+            if not may():
+                return
+            for done in do_due(self._engine.store, [duty], self._engine.clock.now()):
+                failed = done.partition(": ")[2].startswith("failed")
+                self._tell(Event.DUTY_FAILED if failed else Event.DUTY_DONE, duty=done)
 
     def _sound_broken_jobs(self, now: datetime) -> None:
         if not self._roster.broken:

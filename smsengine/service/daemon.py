@@ -30,8 +30,10 @@ from smsengine.service.works import Works
 
 #: The main thread looks after its threads so often.
 _TURN_SECONDS = 0.5
-#: A thread that is silent for longer is stuck. An extract of millions of records takes minutes.
-_LIMITS = {"heart": 120.0, "lanes": 120.0, "office": 3600.0}
+#: A thread that is silent for longer is stuck. An extract of millions of records takes minutes, and
+#: so does a backup.
+_LIMITS = {"heart": 120.0, "lanes": 120.0, "office": 3600.0, "house": 3600.0, "teller": 900.0}
+_OF_WORKS = ("lanes", "office", "house", "teller")
 #: A ledger that is away when the daemon starts is asked again so often.
 _AWAY_SECONDS = 5.0
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
@@ -253,18 +255,18 @@ class Daemon:
             tell=self._tell,
         )
 
-        def upkeep() -> None:
+        def tell_people() -> None:
             self._vitals.next_fires = roster.next_fires(engine.clock.now())
-            chores.do()
+            chores.tell_people()
 
-        for thread in ("lanes", "office"):
+        for thread in _OF_WORKS:
             self._vitals.expect(thread, _LIMITS[thread])
         self._works = Works(
             engine,
             roster.jobs,
             leads=self._leadership.leads,
             acting=self._leadership.acting,
-            upkeep=upkeep,
+            rounds={"house": chores.keep_house, "teller": tell_people},
             beat=self._vitals.beat,
             tell=self._tell,
             fail=self._fail,
@@ -275,7 +277,7 @@ class Daemon:
     def _stop_works(self) -> bool:
         works, self._works = self._works, None
         landed = works is None or works.stop()
-        for thread in ("lanes", "office"):
+        for thread in _OF_WORKS:
             self._vitals.forget(thread)
         return landed
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, closing
+from functools import partial
 
 from smsengine.errors import DeposedError, GatewayError, StoreAwayError
 from smsengine.gateways.base import Gateway, Receipt
@@ -19,6 +21,7 @@ from smsengine.service.ticking import Ticker
 LOOK_SECONDS = 30.0
 #: How long threads are waited for: longer than messages under way are.
 _STOP_SECONDS = 60.0
+_MUST_END = ("lanes", "office")
 
 Tell = Callable[..., None]
 
@@ -41,7 +44,7 @@ class Works:
         *,
         leads: Callable[[], bool],
         acting: Acting,
-        upkeep: Callable[[], None],
+        rounds: Mapping[str, Callable[[], None]],
         beat: Callable[[str], None],
         tell: Tell,
         fail: Callable[[BaseException], None],
@@ -54,7 +57,7 @@ class Works:
             jobs: what the clock looks after, by name.
             leads: says whether this machine leads.
             acting: opens a transaction of the machine that leads.
-            upkeep: done after each look at the jobs, by the machine that leads.
+            rounds: further work that is done again and again, each by a thread of that name.
             beat: told that a thread is at work, by its name.
             tell: told events for the log.
             fail: told what ended a thread.
@@ -63,7 +66,6 @@ class Works:
         self._engine = engine
         self._jobs = jobs
         self._leads = leads
-        self._upkeep = upkeep
         self._beat = beat
         self._tell = tell
         self._fail = fail
@@ -76,9 +78,13 @@ class Works:
         self._ticker = Ticker(
             offer=lambda _job: self._wake.set(), look=self._wake.set, failed=self._fail
         )
+        again = {"office": self._look, **rounds}
+        tasks = {"lanes": self._send} | {
+            name: partial(self._again_and_again, name, do) for name, do in again.items()
+        }
         self._threads = [
             threading.Thread(target=self._guarded, args=(do,), name=name, daemon=True)
-            for name, do in (("lanes", self._send), ("office", self._look_after))
+            for name, do in tasks.items()
         ]
 
     def start(self) -> None:
@@ -89,13 +95,17 @@ class Works:
             thread.start()
 
     def stop(self) -> bool:
-        """Let nothing leave any more, wait for what is under way; False when some of it hangs."""
+        """Let nothing leave any more, wait for what is under way; False when some of it hangs.
+
+        A long backup does no harm: it is cut off and made anew.
+        """
         self._stopping.set()
         self._wake.set()
         self._ticker.stop()
+        until = time.monotonic() + _STOP_SECONDS
         for thread in self._threads:
-            thread.join(_STOP_SECONDS)
-        return not any(thread.is_alive() for thread in self._threads)
+            thread.join(max(0.0, until - time.monotonic()))
+        return not any(each.is_alive() for each in self._threads if each.name in _MUST_END)
 
     def _guarded(self, do: Callable[[], None]) -> None:
         try:
@@ -140,17 +150,20 @@ class Works:
 
     # -- looking after jobs and the house ------------------------------------------------------
 
-    def _look_after(self) -> None:
+    def _again_and_again(self, name: str, do: Callable[[], None]) -> None:
         while not self._stopping.is_set():
-            self._beat("office")
-            self._wake.clear()
-            if self._leads():
-                try:
-                    self._offers.look()
-                    self._upkeep()
-                except (StoreAwayError, DeposedError) as error:
-                    self._tell(Event.OFFICE_WAITS, because=str(error))
-            self._wake.wait(LOOK_SECONDS)
+            self._beat(name)
+            try:
+                do()
+            except (StoreAwayError, DeposedError) as error:
+                self._tell(Event.OFFICE_WAITS, thread=name, because=str(error))
+            wake = self._wake if name == "office" else self._stopping
+            wake.wait(LOOK_SECONDS)
+
+    def _look(self) -> None:
+        self._wake.clear()
+        if self._leads():
+            self._offers.look()
 
     def _while_planning(self) -> None:
         self._beat("office")
