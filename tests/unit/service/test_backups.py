@@ -15,7 +15,7 @@ from sqlalchemy import make_url, select
 
 from smsengine.clock import ManualClock
 from smsengine.errors import SmsEngineError, StoreError, UsageError
-from smsengine.service import backups, pg_tools
+from smsengine.service import backups, fence, pg_tools
 from smsengine.service.bootstrap import Engine
 from smsengine.service.pg_tools import Tool
 from smsengine.service.upkeep import check_ledger
@@ -70,8 +70,8 @@ def test_a_restored_ledger_is_the_same(
 ) -> None:
     """Every row of every table comes back, and the ledger is whole."""
     fill(engine, clock)
-    backups.backup(engine, tmp_path / "copy")
     before = contents(engine.store)
+    backups.backup(engine, tmp_path / "copy")
     other = elsewhere()
     backups.restore(other, tmp_path / "copy")
     try:
@@ -80,6 +80,33 @@ def test_a_restored_ledger_is_the_same(
         assert 20 == len(before["messages"])
     finally:
         other.store.close()
+
+
+def test_whoever_restores_a_backup_is_noticed(
+    engine: Engine, clock: ManualClock, tmp_path: Path
+) -> None:
+    """Also when nothing was reported between the backup and the restore."""
+    fill(engine, clock)
+    fence.beat(engine)
+    backups.backup(engine, tmp_path / "copy")
+    assert "" == fence.check(engine)
+    put_back(engine, tmp_path / "copy")
+    assert "backup" in fence.check(engine)
+
+
+def put_back(engine: Engine, copy: Path) -> None:
+    """Restore over the ledger, by the means that an administrator has."""
+    engine.store.close()
+    url = make_url(engine.settings.database)
+    if engine.store.engine.dialect.name == "sqlite":
+        for end in ("", "-wal", "-shm"):
+            Path(f"{url.database}{end}").unlink(missing_ok=True)
+    else:
+        with engine.store.engine.begin() as connection:
+            connection.exec_driver_sql("DROP SCHEMA public CASCADE")
+            connection.exec_driver_sql("CREATE SCHEMA public")
+        engine.store.close()
+    backups.restore(engine, copy)
 
 
 def test_a_backup_is_one_private_file(engine: Engine, clock: ManualClock, tmp_path: Path) -> None:
