@@ -221,6 +221,12 @@ class Law:
         """The reference of a message."""
         return self._names[message_id]
 
+    def is_being_sent(self, name: str) -> bool:
+        """Say whether a worker holds a message at this moment."""
+        of_message = select(messages.c.state).where(messages.c.id == self.rows[name]["id"])
+        with self.store.read() as connection:
+            return connection.execute(of_message).scalar_one() == S.SENDING
+
     def may_leave(self, worker: Worker, gateway: str, name: str) -> None:
         """Whatever is cleared is held by that worker, and is still meant to be sent."""
         now = self.telcos[gateway].clock.now()

@@ -364,7 +364,7 @@ class World:
             )
             for status in statuses
         ]
-        if self.naming == "reference" and self.law.rows[name]["state"] == MessageState.SENDING:
+        if self.naming == "reference" and self.law.is_being_sent(name):
             # Its answer may give it another name, by which this will not be found.
             self.unclear.add(name)
         for batch in [received] if at_once else [[each] for each in received]:
