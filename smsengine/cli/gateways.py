@@ -113,6 +113,7 @@ def resume(engine: Engine, name: str, *, as_json: bool) -> None:
     if as_json:
         say_json({"gateway": name, "was_stopped": was_stopped})
     elif was_stopped:
-        say(f"{name} is open again; start what was interrupted: smsengine send JOB --period P")
+        say(f"{name} is open again. The daemon goes on by itself; without one, start the same")
+        say("  smsengine send JOB --period PERIOD")
     else:
         say(f"{name} was not stopped.")

@@ -17,6 +17,7 @@ from typing import Any
 from pydantic import Field
 
 from smsengine.config.yaml import Model
+from smsengine.errors import GatewayError
 from smsengine.gateways.base import (
     HELD_BACK,
     Capabilities,
@@ -40,13 +41,21 @@ class LineFile:
     """A durable list of JSON lines that can be searched by reference."""
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        """Open the file; it and its folders are made.
+
+        Raises:
+            GatewayError: it cannot be written.
+        """
         self.path = path
-        #: The file was not there: what it held before, if it was taken away, cannot be told.
-        self.is_new = not path.exists()
-        self._mend_torn_end()
-        # Unbuffered: a batch is one write, whole or not at all, also beside another process.
-        self._file = path.open("ab", buffering=0)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            #: The file was not there: what it held before, if it was taken away, cannot be told.
+            self.is_new = not path.exists()
+            self._mend_torn_end()
+            # Unbuffered: a batch is one write, whole or not at all, also beside another process.
+            self._file = path.open("ab", buffering=0)
+        except OSError as error:
+            raise GatewayError(f"{path} cannot be written ({error.strerror}).") from error
 
     def _mend_torn_end(self) -> None:
         """A process that died while writing leaves half a line; it never counted as accepted."""

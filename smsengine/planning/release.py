@@ -44,12 +44,11 @@ def check_seal(store: Store, run: Run, key: bytes) -> None:
         )
 
 
-def release(store: Store, run: Run, *, key: bytes, clock: Clock, actor: str) -> Run:
-    """Let a planned or held run be sent; where another process was quicker, its word stands.
+def require_releasable(run: Run) -> None:
+    """See to it that a run waits for its release.
 
     Raises:
-        RefusedError: it is in no state to be released.
-        StoreError: its seal is broken.
+        RefusedError: it does not.
     """
     if run.state is RunState.PAUSED:
         raise RefusedError(
@@ -57,6 +56,16 @@ def release(store: Store, run: Run, *, key: bytes, clock: Clock, actor: str) -> 
         )
     if run.state not in (RunState.PLANNED, RunState.HELD):
         raise RefusedError(f"Run {run.id} ({run.label}) is {run.state}; it cannot be released.")
+
+
+def release(store: Store, run: Run, *, key: bytes, clock: Clock, actor: str) -> Run:
+    """Let a planned or held run be sent; where another process was quicker, its word stands.
+
+    Raises:
+        RefusedError: it is in no state to be released.
+        StoreError: its seal is broken.
+    """
+    require_releasable(run)
     check_seal(store, run, key)
     now = clock.now()
     with store.write() as connection:

@@ -174,7 +174,19 @@ def broken_job(name: str, sentence: str, at: datetime) -> News:
         grade=Grade.WARNING,
         text=f"The job {name} cannot be read, so it is not sent; the others are.\n"
         f"{masked(sentence)}\n"
-        f"Mend the file, then: smsengine jobs check {name}",
+        f"Mend the file, try it with: smsengine jobs check {name}\n"
+        "Then let the daemon read it: systemctl reload smsengine, or kill -HUP its process.",
+    )
+
+
+def not_reloaded(because: str, at: datetime) -> News:
+    """A reload that was refused; what was read before goes on."""
+    return News(
+        key=f"not reloaded {at:%Y-%m-%dT%H:%M:%SZ}",
+        grade=Grade.URGENT,
+        text="The configuration was not read anew, and the one before goes on:"
+        f" {masked(because)}\n"
+        "Mend it, try it with smsengine doctor, and reload again.",
     )
 
 

@@ -226,6 +226,7 @@ class Engine:
 
         Raises:
             ConfigError: its kind is not known or its options are wrong.
+            GatewayError: its file cannot be written.
         """
         settings = self.gateway_settings(name)
         at = ("gateways", name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from smsengine.service import alarming
 from smsengine.service.bootstrap import Engine
@@ -15,6 +15,9 @@ from smsengine.service.roster import Roster
 from smsengine.service.telling import Teller, ping_duty
 from smsengine.service.upkeep_duties import ledger_duties, machine_duties
 from smsengine.service.watching import watch_duty
+
+#: What is done more often than this stands in the log only where it failed.
+_SELDOM = timedelta(hours=1)
 
 Tell = Callable[..., None]
 
@@ -89,7 +92,8 @@ class Chores:
                 return
             for done in do_due(self._engine.store, [duty], self._engine.clock.now()):
                 failed = done.partition(": ")[2].startswith("failed")
-                self._tell(Event.DUTY_FAILED if failed else Event.DUTY_DONE, duty=done)
+                if failed or duty.every >= _SELDOM:
+                    self._tell(Event.DUTY_FAILED if failed else Event.DUTY_DONE, duty=done)
 
     def _sound_broken_jobs(self, now: datetime) -> None:
         if not self._roster.broken:

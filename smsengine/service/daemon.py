@@ -291,9 +291,11 @@ class Daemon:
                 raise ConfigError("\n".join(roster.broken.values()))
             for name in engine.settings.gateways:
                 engine.gateway(name).close()
+            telling.open_teller(engine)
+            telling.ping_duty(engine, is_well=self._vitals.is_ready)
         except SmsEngineError as error:
             self._tell(Event.DAEMON_NOT_RELOADED, because=str(error))
-            self._cry(f"The configuration was not read anew; the one before goes on: {error}")
+            self._cry(alarming.not_reloaded(str(error), self._engine.clock.now()).text)
         else:
             self._stop_works()
             old, self._engine = self._engine, engine

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -148,6 +149,22 @@ def test_a_reload_is_all_or_nothing(site: Site) -> None:
     daemon.process.send_signal(signal.SIGHUP)
     daemon.wait_for("daemon.reloaded")
     wait_until_sent(site, 47)
+    assert 0 == daemon.end()
+
+
+def test_a_reload_without_a_secret_of_the_alerts_is_refused(site: Site) -> None:
+    daemon = site.start()
+    daemon.wait_for("daemon.started")
+    config = json.loads(site.config.read_text(encoding="utf-8"))
+    for alerts in (
+        {"webhook": {"url": "${SMSENGINE_NOT_SET}"}},
+        {"ping": {"url": "${SMSENGINE_NOT_SET}"}},
+    ):
+        refused = daemon.count("daemon.not_reloaded")
+        site.config.write_text(json.dumps(config | {"alerts": alerts}), encoding="utf-8")
+        daemon.process.send_signal(signal.SIGHUP)
+        until(lambda n=refused: daemon.count("daemon.not_reloaded") > n, "it is refused", 60)  # type: ignore[misc]
+    wait_until_sent(site)
     assert 0 == daemon.end()
 
 

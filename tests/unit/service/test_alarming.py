@@ -80,6 +80,7 @@ def every(run_id: int, office: Office) -> list[News]:
         alarming.lane_paused("trial", "401"),
         alarming.breaker_open("trial", minutes=15),
         alarming.broken_job("c12-statement", "jobs/c12-statement.yaml:7: day: is missing.", later),
+        alarming.not_reloaded("config.yaml:7: flihgts: is not a known key.", later),
         alarming.ledger_away(since=START),
         alarming.fenced("This ledger was restored from an older copy.", later),
     ]
