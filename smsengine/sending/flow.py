@@ -20,8 +20,8 @@ class Flow:
             crew: how many hand-overs are at work at once.
         """
         self._batch = batch
-        self._least = crew
-        self._most = max(2 * batch, crew)
+        self._crew = crew
+        self._most = max(2 * batch, 3 * crew)
         self._ahead = min(self._most, max(crew, batch // 4, 1))
         self._held_since = math.inf
 
@@ -32,18 +32,19 @@ class Flow:
     def settled(self, now: float) -> None:
         """What has come back is settled: where it was held for too long, less is claimed."""
         if now - self._held_since > _HELD_SECONDS:
-            self._ahead = max(self._least, int(self._ahead * _LESS))
+            self._ahead = max(self._crew, int(self._ahead * _LESS))
         self._held_since = math.inf
 
-    def room(self, under_way: int, *, starving: bool) -> int:
+    def room(self, under_way: int, *, goes_on: bool) -> int:
         """How many messages may be claimed now; small claims are not worth a commit.
 
         Args:
             under_way: messages that were claimed and have no answer.
-            starving: the crew has had nothing left to do.
+            goes_on: something was claimed before; where a part of the crew has had nothing left to
+                do, more is claimed from now on.
         """
         if under_way > self._ahead // 2:
             return 0
-        if starving:
+        if goes_on and under_way < self._crew:
             self._ahead = min(self._most, self._ahead * 2)
         return min(self._ahead - under_way, self._batch)

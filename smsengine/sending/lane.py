@@ -215,7 +215,7 @@ class Lane:
 
     def _room(self) -> int:
         under_way = len(self._in_hand) - len(self._verdict.settlements)
-        return self._flow.room(under_way, starving=under_way == 0 < len(self._in_hand))
+        return self._flow.room(under_way, goes_on=bool(self._in_hand))
 
     def _settle(self, connection: Connection) -> None:
         verdict, now = self._verdict, self._clock.now()

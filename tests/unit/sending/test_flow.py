@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from smsengine.sending.flow import Flow
 
-IDLE = {"under_way": 0, "starving": False}
+IDLE = {"under_way": 0, "goes_on": False}
 
 
 @pytest.mark.parametrize(
@@ -16,20 +16,27 @@ IDLE = {"under_way": 0, "starving": False}
 )
 def test_a_lane_begins_with_a_quarter_of_a_batch(batch: int, crew: int, room: int) -> None:
     """And with enough for each of its crew."""
-    assert room == Flow(batch=batch, crew=crew).room(0, starving=False)
+    assert room == Flow(batch=batch, crew=crew).room(0, goes_on=False)
 
 
 def test_a_crew_that_has_nothing_left_gets_more() -> None:
     """Twice as much each time, up to two batches, of which one is claimed at once."""
     flow = Flow(batch=200, crew=1)
-    assert [100, 200, 200] == [flow.room(0, starving=True) for _ in range(3)]
-    assert [200, 0] == [flow.room(under_way, starving=False) for under_way in (200, 201)]
+    assert [100, 200, 200] == [flow.room(0, goes_on=True) for _ in range(3)]
+    assert [200, 0] == [flow.room(under_way, goes_on=False) for under_way in (200, 201)]
+
+
+def test_a_crew_of_which_a_part_idles_gets_more() -> None:
+    """Sixty-four at work, and only forty messages left for them; then three for each of them."""
+    flow = Flow(batch=50, crew=64)
+    assert 50 == flow.room(0, goes_on=False)
+    assert [0, 50, 50, 0] == [flow.room(left, goes_on=True) for left in (40, 20, 63, 120)]
 
 
 @pytest.mark.parametrize(("under_way", "room"), [(0, 50), (25, 25), (26, 0), (50, 0), (99, 0)])
 def test_small_claims_are_not_worth_a_commit(under_way: int, room: int) -> None:
     """Only when half of what may be under way has come back, more is claimed."""
-    assert room == Flow(batch=200, crew=1).room(under_way, starving=False)
+    assert room == Flow(batch=200, crew=1).room(under_way, goes_on=False)
 
 
 @pytest.mark.parametrize(("seconds", "room"), [(0.5, 50), (1.0, 50), (1.5, 35), (600, 35)])
@@ -69,10 +76,10 @@ def test_a_lane_keeps_its_bounds(
 ) -> None:
     """Never more than a batch at once, nor than two under way, nor so little that it idles."""
     flow = Flow(batch=batch, crew=crew)
-    for under_way, starving, held in happened:
-        room = flow.room(under_way, starving=starving)
+    for under_way, goes_on, held in happened:
+        room = flow.room(under_way, goes_on=goes_on)
         assert 0 <= room <= batch
-        assert room == 0 or under_way + room <= max(2 * batch, crew)
+        assert room == 0 or under_way + room <= max(2 * batch, 3 * crew)
         flow.came_back(1000.0)
         flow.settled(1000.0 + held)
     assert flow.room(**IDLE) >= min(crew, batch)
