@@ -11,6 +11,7 @@ SmsEngineError
 │   ├── NumberError      a figure is not what the declared locale says
 │   └── PhoneError       a number cannot receive the notice
 ├── RefusedError         a guard or a rule refuses the run
+│   └── BusyError        … since another process is at it
 ├── DeposedError         another machine leads now
 ├── LifecycleError       a state move that the law of lifecycle.py does not allow
 ├── GatewayError         a gateway cannot be used as it is configured
@@ -87,6 +88,10 @@ class RefusedError(SmsEngineError):
     """A rule refuses this run."""
 
     exit_code = 3
+
+
+class BusyError(RefusedError):
+    """Another process is at it; nothing was lost."""
 
 
 class DeposedError(SmsEngineError):

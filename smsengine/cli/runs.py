@@ -31,7 +31,7 @@ from smsengine.period import Period
 from smsengine.planning import release
 from smsengine.reports import exports
 from smsengine.reports.accounts import Account, account
-from smsengine.service import fence, offers, sender
+from smsengine.service import fence, missed, sender
 from smsengine.service.bootstrap import Engine
 from smsengine.store import runs as stored
 from smsengine.text.numerals import money
@@ -132,6 +132,7 @@ def approve(engine: Engine, run_id: int, *, yes: bool, as_json: bool) -> None:
     fence.require(engine)
     run = _account(engine, run_id).run
     if run.state not in (RunState.RELEASED, RunState.SENDING):
+        release.require_releasable(run)
         if not as_json:
             show_manifest(run)
         if not yes:
@@ -229,11 +230,12 @@ def skip(engine: Engine, job: str, period: Period, reason: str, *, as_json: bool
     """Have the daemon leave JOB out for one period; remembered with its reason."""
     if not reason:
         raise UsageError("skip needs --reason: the ledger keeps why.")
-    run_id = offers.skip(engine, engine.job(job), period, reason=reason, actor=getpass.getuser())
+    run_id = missed.skip(engine, engine.job(job), period, reason=reason, actor=getpass.getuser())
     if as_json:
         say_json({"run": run_id, "job": job, "period": str(period), "state": "missed"})
     else:
-        say(f"{job} {period} is skipped; it can still be sent by hand: smsengine send {job}")
+        say(f"{job} {period} is skipped. It can still be sent by hand:")
+        say(f"  smsengine send {job} --period {period}")
 
 
 @runs.command()

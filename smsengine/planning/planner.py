@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 
 from smsengine.clock import Clock
 from smsengine.config.job import Guards
-from smsengine.errors import RefusedError
+from smsengine.errors import BusyError, RefusedError
 from smsengine.identity import is_surely_gone, is_surely_running
 from smsengine.lifecycle import RunKind, RunState, SkipReason
 from smsengine.planning.dedup import Dedup, Selection
@@ -53,7 +53,11 @@ class Resend(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Order:
-    """What to plan. ``price`` is đồng for one segment; hashes are SHA-256 of the files."""
+    """What to plan. ``price`` is đồng for one segment; hashes are SHA-256 of the files.
+
+    ``revision`` is the number that the run must get: whoever has looked at the period before it is
+    planned is not overtaken by another run, or by a person who leaves it out.
+    """
 
     job: str
     owner: str
@@ -76,6 +80,7 @@ class Order:
     stop: StopRules = field(default_factory=StopRules)
     valid_seconds: int | None = None
     processes: int = 2
+    revision: int | None = None
 
     @property
     def period(self) -> str:
@@ -120,7 +125,7 @@ class Planner:
         """Plan one job for one period.
 
         Raises:
-            RefusedError: another process is planning it.
+            BusyError: another process is planning it, or has.
             SourceError: the extract broke off; nothing is left behind.
         """
         run_id, kind = self._begin(order)
@@ -137,6 +142,8 @@ class Planner:
         with self._ledger.read() as connection:
             earlier = runs.of_period(connection, order.job, order.period)
             revision = runs.next_revision(connection, order.job, order.period)
+        if order.revision not in (None, revision):
+            raise BusyError(f"{order.job} {order.period} has got a run in the meantime.")
         kind = _kind(order, earlier)
         values = {
             "job": order.job,
@@ -155,7 +162,7 @@ class Planner:
         with self._outbox.write() as connection:
             run_id = runs.insert_planning(connection, values)
         if run_id is None:
-            raise RefusedError(f"{order.job} {order.period} is being planned by another process.")
+            raise BusyError(f"{order.job} {order.period} is being planned by another process.")
         return run_id, kind
 
     def _clear_dead(self, order: Order) -> None:
@@ -170,8 +177,10 @@ class Planner:
                     f" 'smsengine runs approve {run.id}' or cancel it first."
                 )
         for run in (run for run in known if run.state is RunState.PLANNING):
-            if not _is_abandoned(run, now):
-                raise RefusedError(
+            # A ledger that was away may have kept this process from throwing its own away.
+            is_own = run.planner == self._identity and _has_lapsed(run, now)
+            if not is_own and not _is_abandoned(run, now):
+                raise BusyError(
                     f"{run.label} is being planned by process {run.planner}; wait for it, or stop"
                     " it and try again."
                 )
@@ -217,7 +226,7 @@ class Planner:
         """Refused when this planner was taken for dead."""
         until = self._clock.now() + _HOLD
         if not runs.renew_planner(connection, run_id, self._identity, until):
-            raise RefusedError("Another process took over this planning; nothing was lost.")
+            raise BusyError("Another process took over this planning; nothing was lost.")
 
     def _seal(
         self, order: Order, run_id: int, kind: RunKind, tally: Tally, writer: Dedup
@@ -293,7 +302,7 @@ class Planner:
         }
         with self._outbox.write() as connection:
             if not runs.seal(connection, run_id, self._identity, values):
-                raise RefusedError("Another process took over this planning; nothing was lost.")
+                raise BusyError("Another process took over this planning; nothing was lost.")
             runs.note(
                 connection, run_id, at=now, actor=self._identity, what="sealed", detail=digest[:16]
             )
@@ -336,8 +345,11 @@ def _is_abandoned(run: Run, now: datetime) -> bool:
     planner = run.planner or ""
     if is_surely_gone(planner):
         return True
-    lapsed = run.planner_until is None or run.planner_until < now
-    return lapsed and not is_surely_running(planner)
+    return _has_lapsed(run, now) and not is_surely_running(planner)
+
+
+def _has_lapsed(run: Run, now: datetime) -> bool:
+    return run.planner_until is None or run.planner_until < now
 
 
 def discard_abandoned(store: Store, now: datetime, *, patience: timedelta) -> int:
@@ -347,11 +359,7 @@ def discard_abandoned(store: Store, now: datetime, *, patience: timedelta) -> in
     """
     with store.read() as connection:
         left = runs.unsealed(connection)
-    abandoned = [
-        run
-        for run in left
-        if is_surely_gone(run.planner or "") or _is_abandoned(run, now - patience)
-    ]
+    abandoned = [run for run in left if _is_abandoned(run, now - patience)]
     for run in abandoned:
         with store.write() as connection:
             runs.discard(connection, run.id, planner=run.planner)

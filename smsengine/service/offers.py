@@ -1,15 +1,20 @@
 """What the clock offers, and what the ledger makes of it: each due period becomes one run.
 
 Nothing here remembers what was done: that is in the ledger, so that it may be looked at again at
-any time, by whichever machine leads, however long all of them were down.
+any time, by whichever machine leads, however long all of them were down. Nor is anything planned
+that was not the next run of its period when it was decided: a machine that was frozen in between
+finds that out from the ledger. A job whose extract or file is not as it should be does not keep the
+others from their work.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from pathlib import Path
+from traceback import extract_tb
 
 from sqlalchemy import Connection
 
@@ -17,18 +22,20 @@ from smsengine.clock import VIETNAM
 from smsengine.config.job import LoadedJob
 from smsengine.errors import (
     AbsentExtractError,
-    LifecycleError,
+    BusyError,
+    DeposedError,
     SmsEngineError,
     StoreAwayError,
-    UsageError,
 )
-from smsengine.lifecycle import Grade, RunState
+from smsengine.lifecycle import Grade, RunKind, RunState
 from smsengine.period import Period
+from smsengine.planning.planner import Planned
 from smsengine.service import sender
-from smsengine.service.arrivals import Signature, is_quiet, signature
+from smsengine.service.arrivals import Arrivals, require_unchanged
 from smsengine.service.bootstrap import Engine
 from smsengine.service.catching_up import Offer, decide
 from smsengine.service.logs import Event
+from smsengine.service.missed import write_missed
 from smsengine.store import alarms, runs, watched
 from smsengine.store.runs import Run
 from smsengine.store.watched import Watched
@@ -39,6 +46,8 @@ _FIRST_QUESTION = timedelta(minutes=1)
 _LAST_QUESTION = timedelta(minutes=10)
 #: An extract that is late by so much is told to a person.
 _PATIENCE = timedelta(hours=1)
+#: Who plans a run by hand releases it at once; checking the seal of millions takes minutes.
+_LEFT_BEHIND = timedelta(hours=1)
 
 #: A period that was left out, or that a person must decide about, is not planned once more.
 _NOT_AGAIN = frozenset(
@@ -49,12 +58,33 @@ _NOT_AGAIN = frozenset(
 Acting = Callable[[], AbstractContextManager[Connection]]
 
 
+class StoppedError(Exception):
+    """The works are stopped; what was being planned is thrown away and planned anew."""
+
+
+#: What is no fault of a job, and ends the whole look.
+_OF_ALL = (StoreAwayError, DeposedError, StoppedError)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Scheduled:
     """A job and its times."""
 
     loaded: LoadedJob
     timetable: Timetable
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Question:
+    """A period that cannot be planned yet: due since when, and when it is tried again."""
+
+    since: datetime
+    again_at: datetime
+    pause: timedelta
+
+    def is_early(self, now: datetime) -> bool:
+        """Say whether it is not tried yet; a clock that was set back does not put it off."""
+        return now < self.again_at <= now + _LAST_QUESTION
 
 
 class Offers:
@@ -76,15 +106,15 @@ class Offers:
             jobs: by name.
             acting: opens a transaction; raises DeposedError where another machine leads.
             tell: told what happened, as an event for the log.
-            planning: told how many rows were planned; what it raises ends the planning.
+            planning: told how many rows were planned; raises StoppedError to end the planning.
         """
         self._engine = engine
         self._jobs = jobs
         self._acting = acting
         self._tell = tell
         self._planning = planning
-        self._seen: dict[tuple[str, Period], Signature] = {}
-        self._ask_at: dict[tuple[str, Period], tuple[datetime, timedelta]] = {}
+        self._arrivals = Arrivals(engine.clock)
+        self._questions: dict[tuple[str, Period], _Question] = {}
         # For jobs that plan a period again and again: the last firing that was served.
         self._served: dict[str, datetime] = {}
 
@@ -97,8 +127,15 @@ class Offers:
         """
         with self._engine.store.read() as connection:
             known = watched.all_jobs(connection)
+            planned = runs.all_planned(connection)
         for name, job in self._jobs.items():
-            self._look_at(name, job, known.get(name))
+            try:
+                self._look_at(name, job, known.get(name))
+            except _OF_ALL:
+                raise
+            except Exception as error:  # noqa: BLE001 - the other jobs are looked at all the same
+                self._stumble(name, error)
+        self._hold_left_behind(planned)
 
     def _look_at(self, name: str, job: Scheduled, known: Watched | None) -> None:
         now, settings = self._engine.clock.now(), job.loaded.job
@@ -107,7 +144,7 @@ class Offers:
             periods = runs.periods(connection, name)
             planned = runs.planned(connection, name)
         for run in planned:
-            self._release(job, run, now)
+            self._release(run, now, patience=settings.catch_up_after())
         decision = decide(
             job.timetable,
             settings.period,
@@ -116,14 +153,13 @@ class Offers:
             catch_up=settings.catch_up_after(),
             now=now,
         )
-        for offer in decision.missed:
-            self._miss(name, job, offer, known)
-        if decision.offer is not None:
-            self._plan(name, job, decision.offer)
-        elif known.waits_for is not None:
+        for missed in decision.missed:
+            self._miss(name, job, missed, known)
+        offer = decision.offer or decision.again
+        if known.waits_for is not None and (offer is None or str(offer.period) != known.waits_for):
             self._wait_no_more(name)
-        if decision.again is not None and self._may_be_told_again(name, decision.again):
-            self._plan(name, job, decision.again)
+        if offer is not None:
+            self._offer(name, job, offer, is_again=decision.offer is None)
 
     def _watched(self, name: str, job: Scheduled, known: Watched | None, now: datetime) -> Watched:
         """Since when a job is looked after.
@@ -142,74 +178,110 @@ class Offers:
             watched.change_times(connection, name, times=times, since=since)
         return replace(known, times=times, since=since or known.since)
 
-    def _may_be_told_again(self, name: str, again: Offer) -> bool:
-        """Say whether a period that has a run is due once more for whoever is new."""
-        if self._served.get(name) == again.firing.at:
-            return False
-        with self._engine.store.read() as connection:
-            known = runs.of_period(connection, name, str(again.period))
-        return not any(run.state in _NOT_AGAIN for run in known)
+    def _stumble(self, name: str, error: Exception) -> None:
+        """Have a person told that a job cannot be looked after, once a day."""
+        now = self._engine.clock.now()
+        because = _words(error)
+        with self._acting() as connection:
+            told = alarms.sound(
+                connection,
+                key=f"stumbled {name} {now.astimezone(VIETNAM).date()}",
+                at=now,
+                grade=Grade.URGENT,
+                text=f"{name} cannot be looked after: {because} The other jobs are; it is tried"
+                f" again all the time.\nLook: smsengine jobs check {name}, and the log.",
+            )
+        if told:
+            self._tell(Event.JOB_BROKEN, job=name, because=because, exc_info=_unknown(error))
 
     # -- planning ------------------------------------------------------------------------------
 
-    def _plan(self, name: str, job: Scheduled, offer: Offer) -> None:
+    def _offer(self, name: str, job: Scheduled, offer: Offer, *, is_again: bool) -> None:
+        """Plan a period whose run is due, or once more for whoever is new."""
+        if is_again and self._served.get(name) == offer.firing.at:
+            return
+        with self._engine.store.read() as connection:
+            known = runs.of_period(connection, name, str(offer.period))
+        sealed = [run for run in known if run.state is not RunState.PLANNING]
+        if is_again:
+            is_settled = any(run.state in _NOT_AGAIN for run in sealed)
+        else:
+            is_settled = any(run.kind is RunKind.REGULAR for run in sealed)
+        if not is_settled:
+            self._plan(name, job, offer, 1 + max((run.revision for run in sealed), default=0))
+
+    def _plan(self, name: str, job: Scheduled, offer: Offer, revision: int) -> None:
         key, now = (name, offer.period), self._engine.clock.now()
-        asked_again_at, _ = self._ask_at.get(key, (now, _FIRST_QUESTION))
-        if now < asked_again_at or not self._has_arrived(key, job):
+        question = self._questions.get(key)
+        if question is not None and question.is_early(now):
             return
-        request = sender.Request(loaded=job.loaded, period=offer.period)
         try:
-            planned = sender.plan(self._engine, request, sender.Watch(planning=self._planning))
-        except StoreAwayError:
+            planned = self._planned(job, offer.period, revision)
+        except _OF_ALL:
             raise
-        except SmsEngineError as error:
-            self._wait(key, offer, error, now)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is tried again
+            self._wait(name, offer, error, now)
             return
-        self._ask_at.pop(key, None)
-        self._seen.pop(key, None)
-        self._served[name] = offer.firing.at
-        self._planned(name, offer)
+        if planned is None:
+            return
+        self._settle(name, offer)
         run = planned.run
         if run is None:
             return
         self._tell(
             Event.RUN_PLANNED, run=run.id, label=run.label, state=run.state, messages=run.messages
         )
-        if run.state is RunState.PLANNED:
-            self._release(job, run, self._engine.clock.now())
+        if run.state is RunState.HELD:
+            self._tell(Event.RUN_HELD, run=run.id, label=run.label, because=run.held_because)
+        elif run.state is RunState.PLANNED:
+            self._release(run, self._engine.clock.now(), patience=job.loaded.job.catch_up_after())
 
-    def _has_arrived(self, key: tuple[str, Period], job: Scheduled) -> bool:
-        """Say whether the files are quiet, or the same as at the last look."""
-        found = signature(job.loaded, key[1])
-        before = self._seen.get(key)
-        self._seen[key] = found
-        return found == before or is_quiet(found, self._engine.clock.now())
+    def _planned(self, job: Scheduled, period: Period, revision: int) -> Planned | None:
+        """Plan what has arrived; None while it still grows."""
+        arrived = self._arrivals.look(job.loaded, period)
+        if arrived is None:
+            return None
 
-    def _wait(
-        self, key: tuple[str, Period], offer: Offer, error: SmsEngineError, now: datetime
-    ) -> None:
-        name, period = key
-        _, pause = self._ask_at.get(key, (now, _FIRST_QUESTION))
-        self._ask_at[key] = (now + pause, min(2 * pause, _LAST_QUESTION))
-        late = now - offer.firing.at >= _PATIENCE
+        def planning(rows: int) -> None:
+            self._planning(rows)
+            require_unchanged(job.loaded, period, arrived)
+
+        request = sender.Request(loaded=job.loaded, period=period, revision=revision)
+        return sender.plan(self._engine, request, sender.Watch(planning=planning))
+
+    def _wait(self, name: str, offer: Offer, error: Exception, now: datetime) -> None:
+        """Try again later; what is no mere delay is told at once, a delay after a while."""
+        key, period, because = (name, offer.period), str(offer.period), _words(error)
+        before = self._questions.get(key)
+        since = before.since if before is not None else offer.firing.at
+        pause = min(2 * before.pause, _LAST_QUESTION) if before is not None else _FIRST_QUESTION
+        self._questions[key] = _Question(since=since, again_at=now + pause, pause=pause)
+        late = now - since >= _PATIENCE
         with self._acting() as connection:
-            watched.wait(connection, name, period=str(period), because=str(error))
-            if late or not isinstance(error, AbsentExtractError):
-                told = alarms.sound(
-                    connection,
-                    key=f"waits {name} {period} {'late' if late else 'fault'}",
-                    at=now,
-                    grade=Grade.WARNING,
-                    text=(
-                        f"{name} {period} was due at {_local(offer.firing.at)} and cannot be"
-                        f" planned: {error} It is tried again until {_local(offer.deadline)}."
-                    ),
-                )
-            else:
-                told = False
-        self._tell(Event.RUN_WAITS, job=name, period=str(period), because=str(error), told=told)
+            watched.wait(connection, name, period=period, because=because)
+            told = (late or not isinstance(error, AbsentExtractError | BusyError)) and alarms.sound(
+                connection,
+                key=f"waits {name} {period} {'late' if late else 'fault'}",
+                at=now,
+                grade=Grade.WARNING,
+                text=(
+                    f"{name} {period} was due at {_local(since)} and cannot be planned: {because}"
+                    f" It is tried again until {_local(offer.deadline)}."
+                ),
+            )
+        self._tell(
+            Event.RUN_WAITS,
+            job=name,
+            period=period,
+            because=because,
+            told=told,
+            exc_info=_unknown(error),
+        )
 
-    def _planned(self, name: str, offer: Offer) -> None:
+    def _settle(self, name: str, offer: Offer) -> None:
+        """A period was planned."""
+        self._served[name] = offer.firing.at
+        self._forget(name, offer.period)
         with self._acting() as connection:
             watched.wait_no_more(connection, name)
             if offer.firing.remark:
@@ -221,42 +293,47 @@ class Offers:
                     text=f"{name} {offer.period}: {offer.firing.remark}",
                 )
 
+    def _forget(self, name: str, period: Period) -> None:
+        self._questions.pop((name, period), None)
+        self._arrivals.forget(name, period)
+
     def _wait_no_more(self, name: str) -> None:
         with self._acting() as connection:
             watched.wait_no_more(connection, name)
 
     # -- releasing -----------------------------------------------------------------------------
 
-    def _release(self, job: Scheduled, run: Run, now: datetime) -> None:
+    def _release(self, run: Run, now: datetime, *, patience: timedelta) -> None:
         """Let a planned run be sent; one that a dead process left is held when it is too late."""
-        if run.sealed_at is not None and now - run.sealed_at > job.loaded.job.catch_up_after():
-            because = "It was planned and not released in time; somebody must look."
-            with self._acting() as connection:
-                runs.move(connection, run.id, RunState.HELD, held_because=because)
-                runs.note(
-                    connection,
-                    run.id,
-                    at=now,
-                    actor=self._engine.identity,
-                    what="held",
-                    detail=because,
-                )
+        if run.sealed_at is not None and now - run.sealed_at > patience:
+            self._hold(run, "It was planned and not released in time; somebody must look.")
             return
         try:
             released = sender.release_run(self._engine, run, self._engine.identity)
         except StoreAwayError:
             raise
         except SmsEngineError as error:
-            with self._acting() as connection:
-                alarms.sound(
-                    connection,
-                    key=f"release {run.id}",
-                    at=now,
-                    grade=Grade.URGENT,
-                    text=f"{run.label} cannot be released: {error}",
-                )
+            self._hold(run, f"It cannot be released: {error}")
             return
         self._tell(Event.RUN_RELEASED, run=run.id, label=run.label, state=released.state)
+
+    def _hold_left_behind(self, planned: Sequence[Run]) -> None:
+        """Hold what was planned for a job that nobody looks after any more."""
+        before = self._engine.clock.now() - _LEFT_BEHIND
+        for run in planned:
+            if run.job not in self._jobs and run.sealed_at is not None and run.sealed_at < before:
+                self._hold(run, "Its job is not there any more, or cannot be read.")
+
+    def _hold(self, run: Run, because: str) -> None:
+        """Have a person decide about a planned run; where another process was quicker, nothing."""
+        now, actor = self._engine.clock.now(), self._engine.identity
+        with self._acting() as connection:
+            current = runs.get(connection, run.id, locked=True)
+            if current is None or current.state is not RunState.PLANNED:
+                return
+            runs.move(connection, run.id, RunState.HELD, held_because=because)
+            runs.note(connection, run.id, at=now, actor=actor, what="held", detail=because)
+        self._tell(Event.RUN_HELD, run=run.id, label=run.label, because=because)
 
     # -- what passed ---------------------------------------------------------------------------
 
@@ -279,7 +356,6 @@ class Offers:
             )
             if run_id is None:
                 return
-            watched.wait_no_more(connection, name)
             alarms.sound(
                 connection,
                 key=f"missed {name} {period}",
@@ -290,66 +366,24 @@ class Offers:
                     f" smsengine send {name} --period {period}"
                 ),
             )
+        self._forget(name, offer.period)
         self._tell(Event.RUN_MISSED, run=run_id, job=name, period=period, because=because)
 
 
-def write_missed(
-    connection: Connection,
-    loaded: LoadedJob,
-    period: str,
-    *,
-    now: datetime,
-    actor: str,
-    because: str = "",
-    reason: str = "",
-) -> int | None:
-    """Write down that a period has no run, with ``because`` or on purpose, with a ``reason``.
-
-    Returns:
-        The number of the row; None where the ledger holds a run of this period.
-    """
-    values = {
-        "job": loaded.name,
-        "topic": loaded.job.topic,
-        "owner": loaded.owner,
-        "period": period,
-        "gateway": loaded.job.gateway,
-        "priority": loaded.job.priority,
-        "held_because": because,
-        "reason": reason,
-        "created_at": now,
-        "finished_at": now,
-    }
-    run_id = runs.insert_missed(connection, values)
-    if run_id is not None:
-        what = "skipped" if reason else "missed"
-        runs.note(connection, run_id, at=now, actor=actor, what=what, detail=reason or because)
-    return run_id
+def _unknown(error: Exception) -> Exception | None:
+    """An error that must be looked for in the program."""
+    return None if isinstance(error, SmsEngineError) else error
 
 
-def skip(engine: Engine, loaded: LoadedJob, period: Period, *, reason: str, actor: str) -> int:
-    """Have the clock leave a period out, on purpose.
-
-    Raises:
-        UsageError: the period is of another length than the job's.
-        LifecycleError: there is a run of this period already.
-    """
-    if period.unit is not loaded.job.period.unit:
-        raise UsageError(
-            f"{loaded.name} is about a {loaded.job.period.unit}, and {period} is a {period.unit}."
-        )
-    now = engine.clock.now()
-    with engine.store.write() as connection:
-        run_id = write_missed(connection, loaded, str(period), now=now, actor=actor, reason=reason)
-        if run_id is None:
-            found = runs.of_period(connection, loaded.name, str(period))[-1]
-            raise LifecycleError(
-                f"Run {found.id} ({found.label}) is {found.state}; a period with a run cannot be"
-                " skipped. To withdraw what is not handed over: smsengine runs cancel"
-                f" {found.id}"
-            )
-        watched.wait_no_more(connection, loaded.name)
-    return run_id
+def _words(error: Exception) -> str:
+    """A sentence for a person; what another's error says may quote a row."""
+    if isinstance(error, SmsEngineError):
+        return str(error)
+    at = extract_tb(error.__traceback__)[-1]
+    return (
+        f"smsengine stumbled ({type(error).__name__} at {Path(at.filename).name}:{at.lineno});"
+        " keep the extract and report it."
+    )
 
 
 def _local(at: datetime) -> str:

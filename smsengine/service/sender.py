@@ -34,13 +34,14 @@ def _silent(_count: int) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """What a person or the clock asked for."""
+    """What a person or the clock asked for; ``revision`` as in ``Order``."""
 
     loaded: LoadedJob
     period: Period
     only: Sequence[str] = ()
     resend: Resend | None = None
     reason: str = ""
+    revision: int | None = None
 
 
 @dataclass(kw_only=True)
@@ -87,6 +88,7 @@ def _order(engine: Engine, request: Request) -> Order:
         only=request.only,
         resend=request.resend,
         reason=request.reason,
+        revision=request.revision,
     )
 
 

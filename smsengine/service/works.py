@@ -13,7 +13,7 @@ from smsengine.gateways.base import Gateway, Receipt
 from smsengine.receipts.matching import store_receipts
 from smsengine.service.bootstrap import Engine
 from smsengine.service.logs import Event
-from smsengine.service.offers import Acting, Offers, Scheduled
+from smsengine.service.offers import Acting, Offers, Scheduled, StoppedError
 from smsengine.service.tally import Tally
 from smsengine.service.ticking import Ticker
 
@@ -24,10 +24,6 @@ _STOP_SECONDS = 60.0
 _MUST_END = ("lanes", "office")
 
 Tell = Callable[..., None]
-
-
-class StoppedError(Exception):
-    """The works are stopped; what was being planned is thrown away and planned anew."""
 
 
 class Works:

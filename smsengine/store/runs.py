@@ -83,7 +83,7 @@ def insert_planning(connection: Connection, values: dict[str, Any]) -> int | Non
 
 
 def insert_missed(connection: Connection, values: dict[str, Any]) -> int | None:
-    """Write down that a period passed without a run; None when there is a run of it.
+    """Write down that a period passed without a run; None when this revision was taken first.
 
     Raises:
         StoreError: a name is longer than the ledger keeps.
@@ -92,7 +92,7 @@ def insert_missed(connection: Connection, values: dict[str, Any]) -> int | None:
     dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
     statement = (
         dialect.insert(runs)
-        .values(state=RunState.MISSED, kind=RunKind.REGULAR, revision=1, **values)
+        .values(state=RunState.MISSED, kind=RunKind.REGULAR, **values)
         .on_conflict_do_nothing(index_elements=["job", "period", "revision"])
         .returning(runs.c.id)
     )
@@ -112,9 +112,18 @@ def all_planned(connection: Connection) -> Sequence[Run]:
 
 
 def periods(connection: Connection, job: str) -> frozenset[str]:
-    """The periods of which the ledger holds a run of a job that is sealed, missed or skipped."""
+    """The periods that are settled: a whole run is sealed, or they were missed or skipped.
+
+    A few people who were told by hand do not settle a period for all others.
+    """
     statement = (
-        select(runs.c.period).where(runs.c.job == job, runs.c.state != RunState.PLANNING).distinct()
+        select(runs.c.period)
+        .where(
+            runs.c.job == job,
+            runs.c.kind == RunKind.REGULAR,
+            runs.c.state != RunState.PLANNING,
+        )
+        .distinct()
     )
     return frozenset(connection.execute(statement).scalars())
 

@@ -23,7 +23,7 @@ from smsengine.errors import DeposedError
 from smsengine.lifecycle import RunState
 from smsengine.period import Period
 from smsengine.reports.accounts import account
-from smsengine.service import fence, offers
+from smsengine.service import fence, missed
 from smsengine.service.backups import backup
 from smsengine.service.bootstrap import Engine
 from smsengine.service.leader import Leadership
@@ -236,6 +236,7 @@ def live(lived: Years, chance: random.Random) -> None:
                 up = True
             for _ in range(1 + (at.hour == 20)):
                 assert "" == lived.look(), at
+                lived.clock.sleep(30)
         happen(lived, day)
         day += timedelta(days=1)
 
@@ -245,7 +246,7 @@ def happen(lived: Years, day: date) -> None:
     match str(day):
         case "2023-09-25":
             job = lived.engine.job(EMPLOYERS)
-            offers.skip(
+            missed.skip(
                 lived.engine, job, Period.parse("2023-10"), reason="merger", actor="somebody"
             )
         case "2023-12-05":
@@ -326,8 +327,8 @@ def test_the_ledger_says_the_same(years: Years) -> None:
     states = {(run.job, run.period): run.state for run in known}
     assert not {key for key in wanted.keys() | states.keys() if wanted.get(key) != states.get(key)}
     assert {"merger"} == {run.reason for run in known if (run.job, run.period) == SKIPPED}
-    missed = {key for key, state in wanted.items() if state is RunState.MISSED} - {SKIPPED}
-    assert {f"missed {job} {period}" for job, period in missed} == {
+    late = {key for key, state in wanted.items() if state is RunState.MISSED} - {SKIPPED}
+    assert {f"missed {job} {period}" for job, period in late} == {
         key for key in told if key.startswith("missed ")
     }
     for run in known:

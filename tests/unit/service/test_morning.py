@@ -129,6 +129,7 @@ def _row(job: str) -> dict[str, object]:
         "topic": job,
         "owner": "central",
         "period": "2019-05",
+        "revision": 1,
         "gateway": "trial",
         "priority": 5,
         "created_at": START,
