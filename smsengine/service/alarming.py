@@ -209,9 +209,10 @@ def ledger_away(*, since: datetime, until: datetime | None = None) -> News:
 
 def fenced(because: str, at: datetime) -> News:
     """The ledger may not be the one that this machine knows; told once a day while it is so."""
+    said = because.removeprefix("Nothing is sent: ").removeprefix("Nothing is sent from here: ")
     return News(
         key=f"fence {at.astimezone(VIETNAM).date()}",
         grade=Grade.URGENT,
-        text=f"Nothing is sent from this machine: {masked(because)}\n"
+        text=f"Nothing is sent from this machine: {masked(said)}\n"
         "Look: smsengine doctor; when you know why: smsengine doctor --adopt",
     )

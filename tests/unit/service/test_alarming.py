@@ -82,7 +82,7 @@ def every(run_id: int, office: Office) -> list[News]:
         alarming.broken_job("c12-statement", "jobs/c12-statement.yaml:7: day: is missing.", later),
         alarming.not_reloaded("config.yaml:7: flihgts: is not a known key.", later),
         alarming.ledger_away(since=START),
-        alarming.fenced("This ledger was restored from an older copy.", later),
+        alarming.fenced("Nothing is sent: the ledger is older than this machine's work.", later),
     ]
 
 
@@ -98,3 +98,10 @@ def test_a_broken_job_is_told_once_a_day(sqlite_office: Office) -> None:
     with sqlite_office.store.write() as connection:
         assert [True, False, True, True] == [each.sound(connection, START) for each in news]
     assert Grade.WARNING is news[0].grade
+
+
+def test_why_a_machine_sends_nothing_is_said_once() -> None:
+    """The fence's own sentence begins like the alarm's."""
+    for begins in ("Nothing is sent: ", "Nothing is sent from here: ", ""):
+        said = alarming.fenced(f"{begins}the ledger was copied.", START).text
+        assert "Nothing is sent from this machine: the ledger was copied." == said.splitlines()[0]
