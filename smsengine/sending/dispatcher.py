@@ -82,10 +82,12 @@ class Dispatcher:
         self._at = at
         self._told = ""
         self._told_refused: set[str] = set()
+        self._told_routeless: set[int] = set()
         self._tender = RunTender(store=store, clock=clock, actor=worker, at=at)
         self._work = Work()
         self._only: frozenset[int] | None = None
         self._is_over: Callable[[], bool] = lambda: False
+        self._may_claim: Callable[[], bool] = lambda: True
         self._next_look = self._next_recovery = 0.0
         self._waited = False
         self._answers: list[tuple[Sequence[Doubt], Sequence[Outcome | None]]] = []
@@ -113,14 +115,17 @@ class Dispatcher:
         finally:
             self.land()
 
-    def serve(self, is_over: Callable[[], bool]) -> None:
+    def serve(
+        self, is_over: Callable[[], bool], *, may_claim: Callable[[], bool] = lambda: True
+    ) -> bool:
         """Send whatever is released, of all runs, until it is over.
 
-        While the ledger is away it is tried again; when it is over then, what could not be settled
-        is found out from the flight journal by whoever comes next.
+        While the ledger is away it is tried again. False when it was over before all that was under
+        way had landed and was settled: it is found out from the flight journal when this process
+        has ended, and no other lane may be opened in it before.
         """
         self._only = None
-        self._is_over = is_over
+        self._is_over, self._may_claim = is_over, may_claim
         try:
             self._patiently(self._begin)
             while not is_over():
@@ -129,7 +134,8 @@ class Dispatcher:
             if not is_over():
                 raise
         finally:
-            self.land()
+            landed = self.land()
+        return landed
 
     def _begin(self) -> None:
         with self._store.write() as connection:
@@ -200,7 +206,11 @@ class Dispatcher:
             self._next_look = now + _LOOK_SECONDS
             self._patiently(self._look)
         self._wake.clear()
-        moved = [self._patiently(partial(lane.round, self._work)) for lane in self._lanes.values()]
+        claim = self._may_claim()
+        moved = [
+            self._patiently(partial(lane.round, self._work, claim=claim))
+            for lane in self._lanes.values()
+        ]
         self._patiently(self._take_in)
         if not self._is_busy():
             self._journal.all_landed()
@@ -260,7 +270,9 @@ class Dispatcher:
         try:
             return self._route_of(run.gateway)
         except ConfigError as error:
-            self._tell(f"Run {run.id} ({run.label}) waits: {error}")
+            if run.id not in self._told_routeless:
+                self._told_routeless.add(run.id)
+                self._tell(f"Run {run.id} ({run.label}) waits: {error}")
             return None
 
     def _is_mine(self, run: Run) -> bool:
@@ -335,21 +347,23 @@ class Dispatcher:
 
     # -- the way out ---------------------------------------------------------------------------
 
-    def land(self) -> None:
-        """Let nothing leave any more, wait for what is under way, and settle it."""
+    def land(self) -> bool:
+        """Let nothing leave any more, and settle what is under way; False when some of it hangs."""
         for lane in self._lanes.values():
             lane.ground()
         self._at("landing")
         until = self._clock.monotonic() + _LANDING_SECONDS
-        while self._clock.monotonic() < until:
+        landed = False
+        while not landed and self._clock.monotonic() < until:
             self._wake.clear()
-            if self._settle_all() and not self._is_busy():
-                break
-            self._clock.wait(self._wake, _ROUND_SECONDS)
+            landed = self._settle_all() and not self._is_busy()
+            if not landed:
+                self._clock.wait(self._wake, _ROUND_SECONDS)
         for lane in self._lanes.values():
             lane.close(1.0)
         with suppress(StoreAwayError):
             self._patiently(self._take_in)
+        return landed
 
     def _settle_all(self) -> bool:
         """Settle what has come back; False while the ledger is away."""

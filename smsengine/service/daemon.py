@@ -14,7 +14,7 @@ from pathlib import Path
 from types import FrameType
 
 from smsengine.errors import ConfigError, SmsEngineError, StoreAwayError
-from smsengine.service import alarming, fence, logs, telling
+from smsengine.service import alarming, fence, logs, stumbling, telling
 from smsengine.service.bootstrap import Engine
 from smsengine.service.chores import Chores
 from smsengine.service.eyes import open_eyes, registry
@@ -65,6 +65,7 @@ class Daemon:
         self._log = logs.logger()
         self._wake = threading.Event()
         self._stop = self._reload = False
+        self._landed = True
         self._failure: BaseException | None = None
         self._works: Works | None = None
         self._next_report = self._next_sign = 0.0
@@ -111,12 +112,14 @@ class Daemon:
         web.start()
         roster = self._read_jobs(engine)
         stack.enter_context(fence.one_daemon(engine))
-        if not self._await_ledger(engine):
+        # Made now, so that a folder that cannot be used ends the start.
+        engine.flights.all_landed()
+        self._ledger_of = engine
+        if not self._await_ledger():
             return True
         self._leadership = Leadership(
             store=engine.store, clock=engine.clock, holder=engine.identity
         )
-        self._ledger_of = engine
         heart = self._heart(engine)
         heart.beat()
         self._start_works(engine, roster)
@@ -128,22 +131,24 @@ class Daemon:
             while not self._stop:
                 self._turn()
         finally:
-            landed = self._end(heart)
-        return landed
+            self._end(heart)
+        return self._landed
 
-    def _await_ledger(self, engine: Engine) -> bool:
-        """Wait until the ledger is there; False when somebody stops the daemon before."""
+    def _await_ledger(self) -> bool:
+        """Wait until the ledger says whether anything may be sent; False when stopped before."""
         told = False
         while not self._stop:
             try:
-                with engine.store.read():
-                    return True
+                self._vitals.fenced = self._belong()
             except StoreAwayError as error:
                 self._vitals.store_ok = False
                 if not told:
                     self._tell(Event.LEDGER_AWAY, because=str(error))
                 told = True
+            else:
+                return True
             self._wake.wait(_AWAY_SECONDS)
+            self._wake.clear()
         return False
 
     def _heart(self, engine: Engine) -> Heart:
@@ -183,14 +188,13 @@ class Daemon:
         self._tell(Event.FENCE_CLOSED, because=because)
         self._cry(alarming.fenced(because, self._engine.clock.now()).text)
 
-    def _end(self, heart: Heart) -> bool:
+    def _end(self, heart: Heart) -> None:
         self._vitals.stopping = True
         self._notifier.stopping("What is under way lands.")
         self._tell(Event.DAEMON_STOPPING)
-        landed = self._stop_works()
+        self._stop_works()
         heart.stop()
-        self._tell(Event.DAEMON_STOPPED, landed=landed)
-        return landed
+        self._tell(Event.DAEMON_STOPPED, landed=self._landed)
 
     # -- turns ---------------------------------------------------------------------------------
 
@@ -200,6 +204,7 @@ class Daemon:
         self._wake.clear()
         if self._failure is not None:
             self._log.error(Event.DAEMON_FAILED, exc_info=self._failure)
+            self._sound_failure(self._failure)
             raise self._failure
         self._sign()
         fenced = self._vitals.fenced
@@ -212,6 +217,13 @@ class Daemon:
         if self._reload and not self._stop:
             self._reload = False
             self._read_anew()
+
+    def _sound_failure(self, error: BaseException) -> None:
+        """Whoever is started next tells a person, once a day."""
+        now = self._engine.clock.now()
+        then = "The process ended; what supervises it starts it anew. Look at the log."
+        with suppress(SmsEngineError), self._engine.store.write() as connection:
+            stumbling.sound(connection, "smsengine run", error, now, then=then)
 
     def _sign(self) -> None:
         """Tell systemd that all threads are alive."""
@@ -238,9 +250,12 @@ class Daemon:
         roster = read_roster(engine)
         for name, because in roster.broken.items():
             self._tell(Event.JOB_BROKEN, job=name, because=because)
+        self._know(engine, roster)
+        return roster
+
+    def _know(self, engine: Engine, roster: Roster) -> None:
         self._vitals.broken_jobs = roster.broken
         self._vitals.next_fires = roster.next_fires(engine.clock.now())
-        return roster
 
     def _start_works(self, engine: Engine, roster: Roster) -> None:
         if self._vitals.fenced:
@@ -271,15 +286,21 @@ class Daemon:
             tell=self._tell,
             fail=self._fail,
             tally=self._tally,
+            may_send=lambda: self._vitals.store_ok and not self._vitals.fenced,
         )
         self._works.start()
 
-    def _stop_works(self) -> bool:
+    def _stop_works(self) -> None:
+        """Stop the works; where some of them hang, the whole process ends.
+
+        New works beside them would take what they hold for their own, and might send it again.
+        """
         works, self._works = self._works, None
-        landed = works is None or works.stop()
+        if works is not None and not works.stop():
+            self._landed, self._stop = False, True
+            self._tell(Event.THREAD_STUCK, because="What was under way hangs; the process ends.")
         for thread in _OF_WORKS:
             self._vitals.forget(thread)
-        return landed
 
     def _read_anew(self) -> None:
         """Read configuration and jobs again: all of it, or none where anything is wrong."""
@@ -293,18 +314,25 @@ class Daemon:
                 engine.gateway(name).close()
             telling.open_teller(engine)
             telling.ping_duty(engine, is_well=self._vitals.is_ready)
-        except SmsEngineError as error:
+        except (SmsEngineError, OSError) as error:
             self._tell(Event.DAEMON_NOT_RELOADED, because=str(error))
             self._cry(alarming.not_reloaded(str(error), self._engine.clock.now()).text)
         else:
             self._stop_works()
-            old, self._engine = self._engine, engine
-            if old is not self._ledger_of:
-                old.store.close()
-            logs.configure(engine.settings.log)
-            self._start_works(engine, self._read_jobs(engine))
-            self._tell(Event.DAEMON_RELOADED, jobs=sorted(roster.jobs))
+            if not self._stop:
+                self._go_on_with(engine, roster)
         self._notifier.ready(self._status())
+
+    def _go_on_with(self, engine: Engine, roster: Roster) -> None:
+        """From now on with another configuration."""
+        old, self._engine = self._engine, engine
+        old.flights.close()
+        if old is not self._ledger_of:
+            old.store.close()
+        logs.configure(engine.settings.log)
+        self._know(engine, roster)
+        self._start_works(engine, roster)
+        self._tell(Event.DAEMON_RELOADED, jobs=sorted(roster.jobs))
 
     def _new_engine(self) -> Engine:
         engine = Engine(self._config)

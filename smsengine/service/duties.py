@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 
 from smsengine.clock import VIETNAM
-from smsengine.errors import SmsEngineError
 from smsengine.lifecycle import Grade
+from smsengine.service.stumbling import in_words
 from smsengine.store import alarms
 from smsengine.store import duties as stored
 from smsengine.store.engine import Store
@@ -55,8 +55,8 @@ def do_due(store: Store, all_of_them: Sequence[Duty], now: datetime) -> list[str
             continue
         try:
             said = duty.do(now)
-        except (SmsEngineError, OSError) as error:
-            said = f"failed: {error}"
+        except Exception as error:  # noqa: BLE001 - the other duties are done all the same
+            said = f"failed: {error if isinstance(error, OSError) else in_words(error)}"
             with store.write() as connection:
                 day = now.astimezone(VIETNAM).date()
                 alarms.sound(

@@ -335,7 +335,6 @@ def order_for(
     only: Sequence[str] = (),
     resend: Resend | None = None,
     reason: str = "",
-    revision: int | None = None,
 ) -> Order:
     """What the planner is asked to do.
 
@@ -367,7 +366,6 @@ def order_for(
         without_figures=without_figures if contacts is not None else None,
         resend=resend,
         reason=reason,
-        revision=revision,
         resend_cap=job.resend_cap,
         waves=job.waves,
         stop=_stop_rules(job),

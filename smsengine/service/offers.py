@@ -13,8 +13,6 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from pathlib import Path
-from traceback import extract_tb
 
 from sqlalchemy import Connection
 
@@ -30,12 +28,13 @@ from smsengine.errors import (
 from smsengine.lifecycle import Grade, RunKind, RunState
 from smsengine.period import Period
 from smsengine.planning.planner import Planned
-from smsengine.service import sender
+from smsengine.service import sender, stumbling
 from smsengine.service.arrivals import Arrivals, require_unchanged
 from smsengine.service.bootstrap import Engine
 from smsengine.service.catching_up import Offer, decide
 from smsengine.service.logs import Event
 from smsengine.service.missed import write_missed
+from smsengine.service.stumbling import in_words, unexpected
 from smsengine.store import alarms, runs, watched
 from smsengine.store.runs import Run
 from smsengine.store.watched import Watched
@@ -181,18 +180,15 @@ class Offers:
     def _stumble(self, name: str, error: Exception) -> None:
         """Have a person told that a job cannot be looked after, once a day."""
         now = self._engine.clock.now()
-        because = _words(error)
+        then = (
+            "The other jobs are looked after; this one is tried again all the time.\n"
+            f"Look: smsengine jobs check {name}, and the log."
+        )
         with self._acting() as connection:
-            told = alarms.sound(
-                connection,
-                key=f"stumbled {name} {now.astimezone(VIETNAM).date()}",
-                at=now,
-                grade=Grade.URGENT,
-                text=f"{name} cannot be looked after: {because} The other jobs are; it is tried"
-                f" again all the time.\nLook: smsengine jobs check {name}, and the log.",
-            )
+            told = stumbling.sound(connection, f"job {name}", error, now, then=then)
         if told:
-            self._tell(Event.JOB_BROKEN, job=name, because=because, exc_info=_unknown(error))
+            said = in_words(error)
+            self._tell(Event.JOB_BROKEN, job=name, because=said, exc_info=unexpected(error))
 
     # -- planning ------------------------------------------------------------------------------
 
@@ -251,7 +247,7 @@ class Offers:
 
     def _wait(self, name: str, offer: Offer, error: Exception, now: datetime) -> None:
         """Try again later; what is no mere delay is told at once, a delay after a while."""
-        key, period, because = (name, offer.period), str(offer.period), _words(error)
+        key, period, because = (name, offer.period), str(offer.period), in_words(error)
         before = self._questions.get(key)
         since = before.since if before is not None else offer.firing.at
         pause = min(2 * before.pause, _LAST_QUESTION) if before is not None else _FIRST_QUESTION
@@ -275,7 +271,7 @@ class Offers:
             period=period,
             because=because,
             told=told,
-            exc_info=_unknown(error),
+            exc_info=unexpected(error),
         )
 
     def _settle(self, name: str, offer: Offer) -> None:
@@ -368,22 +364,6 @@ class Offers:
             )
         self._forget(name, offer.period)
         self._tell(Event.RUN_MISSED, run=run_id, job=name, period=period, because=because)
-
-
-def _unknown(error: Exception) -> Exception | None:
-    """An error that must be looked for in the program."""
-    return None if isinstance(error, SmsEngineError) else error
-
-
-def _words(error: Exception) -> str:
-    """A sentence for a person; what another's error says may quote a row."""
-    if isinstance(error, SmsEngineError):
-        return str(error)
-    at = extract_tb(error.__traceback__)[-1]
-    return (
-        f"smsengine stumbled ({type(error).__name__} at {Path(at.filename).name}:{at.lineno});"
-        " keep the extract and report it."
-    )
 
 
 def _local(at: datetime) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from smsengine.config.job import LoadedJob
@@ -81,15 +81,15 @@ def dry_plan(engine: Engine, request: Request, watch: Watch) -> Iterator[tuple[S
 
 
 def _order(engine: Engine, request: Request) -> Order:
-    return order_for(
+    order = order_for(
         engine,
         request.loaded,
         request.period,
         only=request.only,
         resend=request.resend,
         reason=request.reason,
-        revision=request.revision,
     )
+    return replace(order, revision=request.revision)
 
 
 def of_period(engine: Engine, request: Request) -> Sequence[Run]:

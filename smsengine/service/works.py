@@ -5,15 +5,17 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from functools import partial
 
-from smsengine.errors import DeposedError, GatewayError, StoreAwayError
+from smsengine.errors import DeposedError, GatewayError, SmsEngineError, StoreAwayError
 from smsengine.gateways.base import Gateway, Receipt
 from smsengine.receipts.matching import store_receipts
+from smsengine.service import stumbling
 from smsengine.service.bootstrap import Engine
 from smsengine.service.logs import Event
 from smsengine.service.offers import Acting, Offers, Scheduled, StoppedError
+from smsengine.service.stumbling import in_words, unexpected
 from smsengine.service.tally import Tally
 from smsengine.service.ticking import Ticker
 
@@ -29,8 +31,9 @@ Tell = Callable[..., None]
 class Works:
     """Threads that are started and stopped together.
 
-    Any exception that is not expected is reported to ``fail``: the process ends, what supervises it
-    starts it anew, and everything goes on from the ledger.
+    What the lanes do not expect is reported to ``fail``: the process ends, what supervises it
+    starts it anew, and everything goes on from the ledger. All else that stumbles is told to a
+    person and tried again, so that it does not keep the lanes from sending.
     """
 
     def __init__(
@@ -45,6 +48,7 @@ class Works:
         tell: Tell,
         fail: Callable[[BaseException], None],
         tally: Tally,
+        may_send: Callable[[], bool] = lambda: True,
     ) -> None:
         """Put the works together; nothing is started yet.
 
@@ -58,6 +62,7 @@ class Works:
             tell: told events for the log.
             fail: told what ended a thread.
             tally: counts what was handed over and received.
+            may_send: says whether the ledger is known to be there, and the right one.
         """
         self._engine = engine
         self._jobs = jobs
@@ -66,6 +71,8 @@ class Works:
         self._tell = tell
         self._fail = fail
         self._tally = tally
+        self._may_send = may_send
+        self._landed = True
         self._stopping = threading.Event()
         self._wake = threading.Event()
         self._offers = Offers(
@@ -101,13 +108,12 @@ class Works:
         until = time.monotonic() + _STOP_SECONDS
         for thread in self._threads:
             thread.join(max(0.0, until - time.monotonic()))
-        return not any(each.is_alive() for each in self._threads if each.name in _MUST_END)
+        hangs = any(each.is_alive() for each in self._threads if each.name in _MUST_END)
+        return self._landed and not hangs
 
     def _guarded(self, do: Callable[[], None]) -> None:
         try:
             do()
-        except StoppedError:
-            return
         except BaseException as error:  # noqa: BLE001 - the process ends with it
             self._fail(error)
 
@@ -127,7 +133,7 @@ class Works:
                 count=self._tally.settled,
                 tell=lambda said: self._tell(Event.LANES_SAID, said=said),
             )
-            dispatcher.serve(self._is_over)
+            self._landed = dispatcher.serve(self._is_over, may_claim=self._may_send)
 
     def _check(self, gateways: Mapping[str, Gateway]) -> None:
         for name, gateway in gateways.items():
@@ -153,8 +159,19 @@ class Works:
                 do()
             except (StoreAwayError, DeposedError) as error:
                 self._tell(Event.OFFICE_WAITS, thread=name, because=str(error))
+            except StoppedError:
+                return
+            except Exception as error:  # noqa: BLE001 - it is tried again
+                self._stumble(name, error)
             wake = self._wake if name == "office" else self._stopping
             wake.wait(LOOK_SECONDS)
+
+    def _stumble(self, name: str, error: Exception) -> None:
+        said = in_words(error)
+        self._tell(Event.OFFICE_WAITS, thread=name, because=said, exc_info=unexpected(error))
+        now, then = self._engine.clock.now(), "It is tried again all the time; look at the log."
+        with suppress(SmsEngineError), self._engine.store.write() as connection:
+            stumbling.sound(connection, f"thread {name}", error, now, then=then)
 
     def _look(self) -> None:
         self._wake.clear()
