@@ -80,9 +80,7 @@ class Dispatcher:
         self._receive = receive
         self._tell = tell
         self._at = at
-        self._told = ""
-        self._told_refused: set[str] = set()
-        self._told_routeless: set[int] = set()
+        self._told, self._told_refused, self._told_routeless = "", set[str](), set[int]()
         self._tender = RunTender(store=store, clock=clock, actor=worker, at=at)
         self._work = Work()
         self._only: frozenset[int] | None = None
