@@ -77,7 +77,7 @@ class Lane:
         self._parcel_size = min(batch, sheet.max_batch, departures.most_at_once or batch)
         self._flow = Flow(batch=batch, crew=sheet.concurrency)
         self._work = Work()
-        # Every run that was sent here: outcomes may come when it has been stopped or has ended.
+        # What is sent here, and what is in hand: outcomes may come when a run has been stopped.
         self._runs: dict[int, tuple[Run, Route]] = {}
         self._come_back: deque[Parcel] = deque()
         self._verdict = Verdict()
@@ -192,6 +192,8 @@ class Lane:
     def _take_note(self, work: Work) -> None:
         if work is not self._work:
             self._work = work
+            in_hand = self.runs_in_hand
+            self._runs = {each: self._runs[each] for each in in_hand & self._runs.keys()}
             self._runs |= {run.id: (run, work.routes[run.gateway]) for run in work.runs}
 
     def _collect(self) -> None:
