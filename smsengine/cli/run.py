@@ -20,7 +20,7 @@ from smsengine.service.daemon import Daemon
     help="The configuration file.",
 )
 def run(config: Path) -> None:
-    """The daemon: fires each job at its time, sends, and tells somebody what did not happen.
+    """The daemon: sends each notice at its time, and tells somebody what did not happen.
 
     SIGTERM lets what is under way land and ends; SIGHUP reads configuration and jobs anew.
     """

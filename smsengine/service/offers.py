@@ -194,9 +194,12 @@ class Offers:
 
     def _offer(self, name: str, job: Scheduled, offer: Offer, *, is_again: bool) -> None:
         """Plan a period whose run is due, or once more for whoever is new."""
+        question = self._questions.get((name, offer.period))
+        if question is not None and question.is_early(self._engine.clock.now()):
+            return
         if is_again and self._served.get(name) == offer.firing.at:
             return
-        with self._engine.store.read() as connection:
+        with self._acting() as connection:
             known = runs.of_period(connection, name, str(offer.period))
         sealed = [run for run in known if run.state is not RunState.PLANNING]
         if is_again:
@@ -207,10 +210,7 @@ class Offers:
             self._plan(name, job, offer, 1 + max((run.revision for run in sealed), default=0))
 
     def _plan(self, name: str, job: Scheduled, offer: Offer, revision: int) -> None:
-        key, now = (name, offer.period), self._engine.clock.now()
-        question = self._questions.get(key)
-        if question is not None and question.is_early(now):
-            return
+        now = self._engine.clock.now()
         try:
             planned = self._planned(job, offer.period, revision)
         except _OF_ALL:
@@ -262,7 +262,9 @@ class Offers:
                 grade=Grade.WARNING,
                 text=(
                     f"{name} {period} was due at {_local(since)} and cannot be planned: {because}"
-                    f" It is tried again until {_local(offer.deadline)}."
+                    f" It is tried again until {_local(offer.deadline)}.\n"
+                    f"Look: smsengine jobs check {name} --period {period}\n"
+                    f"To leave it out: smsengine runs skip {name} --period {period} --reason TEXT"
                 ),
             )
         self._tell(
@@ -286,7 +288,8 @@ class Offers:
                     key=f"remark {name} {offer.period}",
                     at=self._engine.clock.now(),
                     grade=Grade.WARNING,
-                    text=f"{name} {offer.period}: {offer.firing.remark}",
+                    text=f"{name} {offer.period}: {offer.firing.remark}\n"
+                    "Look at the file that 'holidays' names in config.yaml.",
                 )
 
     def _forget(self, name: str, period: Period) -> None:
@@ -358,8 +361,8 @@ class Offers:
                 at=now,
                 grade=Grade.URGENT,
                 text=(
-                    f"{name} {period} was not sent. {because} If people shall still be told:"
-                    f" smsengine send {name} --period {period}"
+                    f"{name} {period} was not sent. {because}\n"
+                    f"If people shall still be told: smsengine send {name} --period {period}"
                 ),
             )
         self._forget(name, offer.period)

@@ -20,6 +20,7 @@ from tests.docs.documents import ROOT, Block, blocks
 PAGES = (
     "README.vi.md",
     "docs/first-notice.md",
+    "docs/daemon.md",
     "docs/sending.md",
     "docs/trouble.md",
     "docs/resend-and-correct.md",
