@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
 from smsengine.service.bootstrap import Engine
 from smsengine.store.engine import Store
+from tests.conftest import Office
 from tests.postgres import clear
+from tests.unit.service.desk import Desk
 from tests.unit.service.machine import begun
+from tests.unit.service.standing import installed
 
 CONFIG = """\
 database: {database}
@@ -55,3 +59,14 @@ def postgres_engine(installation: Callable[..., Engine], postgres_store: Store) 
 def sqlite_engine(installation: Callable[..., Engine]) -> Engine:
     config = CONFIG.format(database="sqlite:///ledger.db", flights="flights")
     return begun(installation(LINE, config=config))
+
+
+@pytest.fixture
+def desk(office: Office, tmp_path: Path) -> Iterator[Desk]:
+    """One job, due now; looked after since yesterday, and its extract is there."""
+    engine = installed(office.store, office.clock, tmp_path / "installation")
+    made = Desk(engine)
+    made.watch()
+    made.write(3)
+    yield made
+    engine.store.close()
