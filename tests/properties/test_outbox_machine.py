@@ -220,6 +220,8 @@ class Machine(World, RuleBasedStateMachine):
         worker.round(gateway, trouble)
         if fate is not None and worker.can_hand_over(gateway):
             worker.hand_over(gateway, [fate])
+        self.recover(self.store)
+        self.ask_everywhere()
         self.meanwhile("take-over", which)
 
     @deed(4, when=at_work, which=SOME, gateway=GATEWAYS, trouble=TROUBLES, looks=st.booleans())
