@@ -184,21 +184,26 @@ def newest_texts(
 def contradicting_subjects(connection: Connection, run_id: int) -> set[str]:
     """Subjects of a run about whom two rows say different things.
 
-    Reads ``ix_messages_run_subject`` only, and then the few subjects that have several rows.
+    Reads ``ix_messages_run_subject`` only, and then the few subjects that have several rows: in one
+    statement PostgreSQL, which knows nothing yet of a run that is new, does the first part again
+    for each message of the second (measured: 67 seconds for 20,000 messages).
     """
-    several = (
+    several = connection.execute(
         select(messages.c.subject)
         .where(messages.c.run_id == run_id)
         .group_by(messages.c.subject)
         .having(func.min(messages.c.row_number) != func.max(messages.c.row_number))
     )
-    statement = (
-        select(messages.c.subject)
-        .where(messages.c.run_id == run_id, messages.c.subject.in_(several))
-        .group_by(messages.c.subject)
-        .having(func.min(messages.c.text) != func.max(messages.c.text))
-    )
-    return set(connection.execute(statement).scalars())
+    found: set[str] = set()
+    for some in slices(several.scalars().all()):
+        statement = (
+            select(messages.c.subject)
+            .where(messages.c.run_id == run_id, messages.c.subject.in_(some))
+            .group_by(messages.c.subject)
+            .having(func.min(messages.c.text) != func.max(messages.c.text))
+        )
+        found.update(connection.execute(statement).scalars())
+    return found
 
 
 def withdraw(connection: Connection, run_id: int, subjects: Sequence[str]) -> Sequence[Any]:

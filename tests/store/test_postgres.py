@@ -6,7 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from smsengine.clock import ManualClock
 from smsengine.errors import StoreAwayError, StoreError
+from smsengine.period import Period
 from smsengine.store import messages, runs, schema
 from smsengine.store.engine import Store
 from smsengine.store.messages import Draft
@@ -205,3 +207,19 @@ def insert_and_cut(store: Store, run_id: int, draft: Draft, server: Server) -> N
         messages.insert_drafts(connection, [draft], run_id=run_id, first_place=1, due_at=START)
         server.cut_connections()
         connection.exec_driver_sql(COUNT)
+
+
+def test_a_run_that_the_statistics_do_not_know_is_read_once(served: Store) -> None:
+    """The new month is in no statistics yet; what reads it again for each message never ends."""
+    office = Office(store=served, clock=ManualClock(START))
+    office.planned(rows(40), recipe_period=Period.parse("2019-05"))
+    with served.write() as connection:
+        connection.exec_driver_sql("ANALYZE")
+    run = office.planned(rows(1000))
+    with served.read() as connection:
+        assert set() == messages.contradicting_subjects(connection, run.id)
+        read = connection.exec_driver_sql(
+            "SELECT coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0)"
+            " FROM pg_stat_xact_user_tables WHERE relname = 'messages'"
+        ).scalar_one()
+    assert 10_000 > read
