@@ -58,7 +58,7 @@ def write_missed(
 
 def _counts(run: Run) -> bool:
     """A few people who were told by hand do not make a period's run."""
-    return run.kind is RunKind.REGULAR or run.state is RunState.PLANNING
+    return run.kind is RunKind.REGULAR
 
 
 def skip(engine: Engine, loaded: LoadedJob, period: Period, *, reason: str, actor: str) -> int:

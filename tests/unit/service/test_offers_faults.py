@@ -191,6 +191,9 @@ def test_a_clock_that_was_set_back_puts_nothing_off(desk: Desk) -> None:
 
 def test_a_deposed_leader_plans_nothing(desk: Desk) -> None:
     """It was frozen before it planned; the other one plans, and one run is sent."""
+    desk.clock.sleep(-HOUR.total_seconds())
+    desk.look()
+    desk.clock.sleep(HOUR.total_seconds())
     desk.leadership.renew(desk.clock.now())
     with desk.engine.store.write() as connection:
         execute(connection, "UPDATE leases SET until = 0")
