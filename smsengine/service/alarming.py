@@ -183,28 +183,34 @@ def not_reloaded(because: str, at: datetime) -> News:
     """A reload that was refused; what was read before goes on."""
     return News(
         key=f"not reloaded {at:%Y-%m-%dT%H:%M:%SZ}",
-        grade=Grade.URGENT,
+        grade=Grade.WARNING,
         text="The configuration was not read anew, and the one before goes on:"
         f" {masked(because)}\n"
         "Mend it, try it with smsengine doctor, and reload again.",
     )
 
 
-def ledger_away(*, since: datetime, until: datetime | None = None) -> News:
-    """The ledger is, or was, away; while it is, nothing is planned or sent."""
-    key = f"ledger away {since:%Y-%m-%dT%H:%M:%SZ}"
-    if until is None:
-        said = (
-            f"The ledger has been away since {local(since)}: nothing is sent; nothing is lost.\n"
-            "Look at the database and its disk: smsengine doctor"
-        )
-        return News(key=key, grade=Grade.URGENT, text=said)
-    minutes = max(1, round((until - since) / timedelta(minutes=1)))
-    said = (
-        f"The ledger was away for {minutes} minutes, from {local(since)} to {local(until)};"
-        " it is there again, and sending goes on by itself."
+def ledger_away(*, since: datetime, because: str) -> News:
+    """The ledger, or what it needs, cannot be used; while that is so nothing is planned or sent."""
+    return News(
+        key=f"ledger away {since:%Y-%m-%dT%H:%M:%SZ}",
+        grade=Grade.URGENT,
+        text=f"The ledger has been away since {local(since)}: nothing is sent; nothing is lost.\n"
+        f"{masked(because)}\n"
+        "Look at the database and at the disks: smsengine doctor",
     )
-    return News(key=f"{key} over", grade=Grade.WARNING, text=said)
+
+
+def ledger_back(*, since: datetime, until: datetime) -> News:
+    """The ledger was away for long, and is there again."""
+    minutes = max(1, round((until - since) / timedelta(minutes=1)))
+    return News(
+        key=f"ledger away {since:%Y-%m-%dT%H:%M:%SZ} over",
+        grade=Grade.WARNING,
+        text=f"The ledger was away for {minutes} minutes, from {local(since)} to {local(until)};"
+        " it is there again, and sending goes on by itself.\n"
+        "Nothing needs to be done; what was due is made up for: smsengine runs list",
+    )
 
 
 def fenced(because: str, at: datetime) -> News:

@@ -8,6 +8,7 @@ and whatever supervises it starts it anew: all that matters is in the ledger.
 from __future__ import annotations
 
 import signal
+import socket
 import threading
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -15,6 +16,8 @@ from types import FrameType
 
 from smsengine.errors import ConfigError, SmsEngineError, StoreAwayError
 from smsengine.service import alarming, fence, logs, stumbling, telling
+from smsengine.service.absence import Absence
+from smsengine.service.alarming import News
 from smsengine.service.bootstrap import Engine
 from smsengine.service.chores import Chores
 from smsengine.service.eyes import open_eyes, registry
@@ -115,6 +118,9 @@ class Daemon:
         # Made now, so that a folder that cannot be used ends the start.
         engine.flights.all_landed()
         self._ledger_of = engine
+        self._absence = Absence(
+            vitals=self._vitals, clock=engine.clock, tell=self._tell, cry=self._cry
+        )
         if not self._await_ledger():
             return True
         self._leadership = Leadership(
@@ -136,31 +142,27 @@ class Daemon:
 
     def _await_ledger(self) -> bool:
         """Wait until the ledger says whether anything may be sent; False when stopped before."""
-        told = False
         while not self._stop:
             try:
                 self._vitals.fenced = self._belong()
             except StoreAwayError as error:
-                self._vitals.store_ok = False
-                if not told:
-                    self._tell(Event.LEDGER_AWAY, because=str(error))
-                told = True
+                self._absence.is_away(error)
             else:
+                self._absence.is_over()
                 return True
             self._wake.wait(_AWAY_SECONDS)
             self._wake.clear()
         return False
 
     def _heart(self, engine: Engine) -> Heart:
-        self._vitals.store_ok = True
         self._vitals.expect("heart", _LIMITS["heart"])
         return Heart(
             leadership=self._leadership,
             belong=self._belong,
             vitals=self._vitals,
             clock=engine.clock,
+            absence=self._absence,
             tell=self._tell,
-            cry=self._cry,
             fail=self._fail,
         )
 
@@ -174,19 +176,23 @@ class Daemon:
         self._next_report = now + fence.BEAT_SECONDS
         return because
 
-    def _cry(self, text: str) -> None:
-        """Tell a person past the ledger, without waiting until somebody has heard."""
+    def _cry(self, news: News) -> None:
+        """Tell a person past the ledger, without waiting until somebody has heard.
+
+        Each machine does so for itself, so it says which one it is.
+        """
         engine = self._engine
+        text = f"{news.text}\nThis is said by the machine {socket.gethostname()}."
 
         def tell() -> None:
             with suppress(SmsEngineError):
-                telling.open_teller(engine).cry(text, engine.clock.now())
+                telling.open_teller(engine).cry(text, engine.clock.now(), grade=news.grade)
 
         threading.Thread(target=tell, name="cry", daemon=True).start()
 
     def _close_fence(self, because: str) -> None:
         self._tell(Event.FENCE_CLOSED, because=because)
-        self._cry(alarming.fenced(because, self._engine.clock.now()).text)
+        self._cry(alarming.fenced(because, self._engine.clock.now()))
 
     def _end(self, heart: Heart) -> None:
         self._vitals.stopping = True
@@ -316,7 +322,7 @@ class Daemon:
             telling.ping_duty(engine, is_well=self._vitals.is_ready)
         except (SmsEngineError, OSError) as error:
             self._tell(Event.DAEMON_NOT_RELOADED, because=str(error))
-            self._cry(alarming.not_reloaded(str(error), self._engine.clock.now()).text)
+            self._cry(alarming.not_reloaded(str(error), self._engine.clock.now()))
         else:
             self._stop_works()
             if not self._stop:

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from datetime import timedelta
 
 from smsengine.clock import Clock
 from smsengine.errors import StoreAwayError
-from smsengine.service import alarming
+from smsengine.service.absence import Absence
 from smsengine.service.leader import RENEW_SECONDS, Leadership
 from smsengine.service.logs import Event
 from smsengine.service.vitals import Vitals
-
-#: A ledger that is away for longer is told to a person, past the ledger.
-_AWAY = timedelta(minutes=5)
 
 
 class Heart:
@@ -27,8 +23,8 @@ class Heart:
         belong: Callable[[], str],
         vitals: Vitals,
         clock: Clock,
+        absence: Absence,
         tell: Callable[..., None],
-        cry: Callable[[str], object],
         fail: Callable[[BaseException], None],
     ) -> None:
         """Nothing beats yet.
@@ -39,8 +35,8 @@ class Heart:
                 here, empty when all may.
             vitals: told how it stands.
             clock: for the instants of the lease.
+            absence: told whether the ledger is there.
             tell: told events for the log.
-            cry: tells a person past the ledger.
             fail: told what ended the thread.
         """
         self._leadership = leadership
@@ -48,10 +44,8 @@ class Heart:
         self._vitals = vitals
         self._clock = clock
         self._tell = tell
-        self._cry = cry
+        self._absence = absence
         self._fail = fail
-        self._away_since: float | None = None
-        self._cried = False
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._work, name="heart", daemon=True)
 
@@ -76,39 +70,24 @@ class Heart:
         """One beat."""
         vitals = self._vitals
         vitals.beat("heart")
+        because = ""
         try:
             vitals.fenced = self._belong()
             if vitals.fenced:
                 self._leadership.step_down()
             else:
                 self._leadership.renew(self._clock.now())
-            self._is_back()
+            self._absence.is_over()
         except StoreAwayError as error:
-            self._is_away(error)
+            self._absence.is_away(error)
+            because = str(error)
         leads = self._leadership.leads()
         if leads != vitals.leads:
-            self._tell(Event.LEADER_GAINED if leads else Event.LEADER_LOST)
+            self._tell_lead(leads=leads, because=vitals.fenced or because)
         vitals.leads = leads
 
-    def _is_away(self, error: StoreAwayError) -> None:
-        now = self._clock.monotonic()
-        if self._away_since is None:
-            self._away_since = now
-            self._tell(Event.LEDGER_AWAY, because=str(error))
-        self._vitals.store_ok = False
-        if not self._cried and now - self._away_since >= _AWAY.total_seconds():
-            since = self._clock.now() - timedelta(seconds=now - self._away_since)
-            self._cry(alarming.ledger_away(since=since).text)
-            self._cried = True
-
-    def _is_back(self) -> None:
-        if self._away_since is None:
-            return
-        seconds = self._clock.monotonic() - self._away_since
-        self._tell(Event.LEDGER_BACK, seconds=round(seconds))
-        if self._cried:
-            now = self._clock.now()
-            since = now - timedelta(seconds=seconds)
-            self._cry(alarming.ledger_away(since=since, until=now).text)
-        self._away_since, self._cried = None, False
-        self._vitals.store_ok = True
+    def _tell_lead(self, *, leads: bool, because: str) -> None:
+        if leads:
+            self._tell(Event.LEADER_GAINED)
+        else:
+            self._tell(Event.LEADER_LOST, because=because or "Another machine leads now.")

@@ -13,15 +13,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+_AWAY = "The ledger is away; it is tried again all the time."
+
 
 @dataclass(kw_only=True)
 class Vitals:
     """Shared by all threads. Whoever notes something puts a whole new value in its place.
 
-    ``fenced`` is why nothing may be sent, empty when all may. ``broken_jobs`` is what is wrong with
-    each job that cannot be used, ``next_fires`` when each of the others is due next (UTC); both by
-    the job's name. ``monotonic`` tells seconds that stand still while the machine is suspended: the
-    threads did, too.
+    ``fenced`` is why nothing may be sent, empty when all may; ``away_because`` is why the ledger
+    cannot be used. ``broken_jobs`` is what is wrong with each job that cannot be used,
+    ``next_fires`` when each of the others is due next (UTC); both by the job's name. ``monotonic``
+    tells seconds that stand still while the machine is suspended: the threads did, too.
     """
 
     monotonic: Callable[[], float] = time.monotonic
@@ -29,6 +31,7 @@ class Vitals:
     stopping: bool = False
     leads: bool = False
     store_ok: bool = True
+    away_because: str = ""
     fenced: str = ""
     broken_jobs: Mapping[str, str] = field(default_factory=dict)
     next_fires: Mapping[str, datetime] = field(default_factory=dict)
@@ -83,7 +86,7 @@ class Vitals:
         if self.stopping:
             said.append("It is stopping.")
         if not self.store_ok:
-            said.append("The ledger is away; it is tried again all the time.")
+            said.append(f"{_AWAY} {self.away_because}".strip())
         if self.fenced:
             said.append(self.fenced)
         return said + self.stuck()

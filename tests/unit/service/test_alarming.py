@@ -81,7 +81,8 @@ def every(run_id: int, office: Office) -> list[News]:
         alarming.breaker_open("trial", minutes=15),
         alarming.broken_job("c12-statement", "jobs/c12-statement.yaml:7: day: is missing.", later),
         alarming.not_reloaded("config.yaml:7: flihgts: is not a known key.", later),
-        alarming.ledger_away(since=START),
+        alarming.ledger_away(since=START, because="The ledger x cannot be used."),
+        alarming.ledger_back(since=START, until=later),
         alarming.fenced("Nothing is sent: the ledger is older than this machine's work.", later),
     ]
 
