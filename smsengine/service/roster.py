@@ -11,6 +11,10 @@ from smsengine.service.bootstrap import Engine
 from smsengine.service.offers import Scheduled
 
 
+#: Stands for the name of a job where there is none.
+NO_JOB = "(none)"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Roster:
     """Jobs by name; ``broken`` says in a sentence why a job cannot be used."""
@@ -33,6 +37,8 @@ class Roster:
 def read_roster(engine: Engine) -> Roster:
     """Read every job; a broken one does not keep the others from their work.
 
+    A folder without any job is told like a broken one: rather its disk is away than all jobs.
+
     Raises:
         ConfigError: there is no folder of jobs.
     """
@@ -44,4 +50,6 @@ def read_roster(engine: Engine) -> Roster:
             jobs[name] = Scheduled(loaded=loaded, timetable=engine.timetable(loaded))
         except SmsEngineError as error:
             broken[name] = str(error)
+    if not jobs and not broken:
+        broken[NO_JOB] = f"The folder {engine.settings.jobs} holds no job; is its disk mounted?"
     return Roster(jobs=jobs, broken=broken)

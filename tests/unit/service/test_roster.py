@@ -73,3 +73,12 @@ def test_without_a_folder_of_jobs_nothing_begins(installation: Callable[..., Eng
     engine.settings.jobs.rmdir()
     with pytest.raises(ConfigError, match="does not exist"):
         read_roster(engine)
+
+
+def test_a_folder_without_any_job_is_told(installation: Callable[..., Engine]) -> None:
+    """Rather its disk is not mounted than all jobs given up."""
+    engine = installation()
+    (engine.settings.jobs / f"{GOOD}.yaml").unlink()
+    roster = read_roster(engine)
+    assert not roster.jobs
+    assert ["disk mounted" in said for said in roster.broken.values()] == [True]
