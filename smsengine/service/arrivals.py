@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from smsengine.clock import Clock
 from smsengine.config.job import FileSource, LoadedJob, SourceSettings, inside_folder
 from smsengine.errors import AbsentExtractError
 from smsengine.period import Period
+from smsengine.store.runs import Run
 
 #: Size and time of change of each file, by its path.
 Signature = tuple[tuple[str, int, int], ...]
@@ -57,14 +58,40 @@ def require_unchanged(loaded: LoadedJob, period: Period, before: Signature) -> N
         raise AbsentExtractError("The extract was changed while it was read; it is read anew.")
 
 
+def require_new(loaded: LoadedJob, period: Period, last: Run | None) -> None:
+    """Make sure that an extract whose name tells no period is not the one of the last run.
+
+    Raises:
+        AbsentExtractError: it has not been written since.
+    """
+    source = loaded.job.source
+    if last is None or last.sealed_at is None or not isinstance(source, FileSource):
+        return
+    if "{period}" in source.path:
+        return
+    changed = [found for _, _, found in _signature(_paths(loaded, source, period))]
+    if changed and max(changed) / 1e9 <= last.sealed_at.timestamp():
+        raise AbsentExtractError(
+            f"{source.path} has not changed since it was read for {last.label}; the extract of"
+            f" {period} is waited for."
+        )
+
+
 def signature(loaded: LoadedJob, period: Period) -> Signature:
     """What the files of an extract look like now.
 
     Raises:
         ConfigError: a path leaves its folder.
     """
+    contacts = loaded.job.recipient.contacts
+    sources: list[SourceSettings] = [loaded.job.source, *([contacts.source] if contacts else [])]
+    files = [each for each in sources if isinstance(each, FileSource)]
+    return _signature(path for source in files for path in _paths(loaded, source, period))
+
+
+def _signature(paths: Iterable[Path]) -> Signature:
     found = []
-    for path in sorted(_files(loaded, period)):
+    for path in sorted(paths):
         try:
             stat = path.stat()
         except OSError:
@@ -73,11 +100,6 @@ def signature(loaded: LoadedJob, period: Period) -> Signature:
     return tuple(found)
 
 
-def _files(loaded: LoadedJob, period: Period) -> Iterator[Path]:
-    job = loaded.job
-    contacts = job.recipient.contacts
-    sources: list[SourceSettings] = [job.source, *([contacts.source] if contacts else [])]
-    for source in sources:
-        if isinstance(source, FileSource):
-            path = inside_folder(loaded.data_folder, source.path.replace("{period}", str(period)))
-            yield from path.parent.glob(path.name) if "*" in path.name else [path]
+def _paths(loaded: LoadedJob, source: FileSource, period: Period) -> Iterable[Path]:
+    path = inside_folder(loaded.data_folder, source.path.replace("{period}", str(period)))
+    return path.parent.glob(path.name) if "*" in path.name else [path]

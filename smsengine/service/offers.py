@@ -29,7 +29,7 @@ from smsengine.lifecycle import Grade, RunKind, RunState
 from smsengine.period import Period
 from smsengine.planning.planner import Planned
 from smsengine.service import sender, stumbling
-from smsengine.service.arrivals import Arrivals, require_unchanged
+from smsengine.service.arrivals import Arrivals, require_new, require_unchanged
 from smsengine.service.bootstrap import Engine
 from smsengine.service.catching_up import Offer, decide
 from smsengine.service.logs import Event
@@ -212,6 +212,7 @@ class Offers:
     def _plan(self, name: str, job: Scheduled, offer: Offer, revision: int) -> None:
         now = self._engine.clock.now()
         try:
+            self._require_new(job.loaded, offer.period)
             planned = self._planned(job, offer.period, revision)
         except _OF_ALL:
             raise
@@ -231,6 +232,11 @@ class Offers:
             self._tell(Event.RUN_HELD, run=run.id, label=run.label, because=run.held_because)
         elif run.state is RunState.PLANNED:
             self._release(run, self._engine.clock.now(), patience=job.loaded.job.catch_up_after())
+
+    def _require_new(self, loaded: LoadedJob, period: Period) -> None:
+        with self._engine.store.read() as connection:
+            last = runs.sealed_last(connection, loaded.name, except_period=str(period))
+        require_new(loaded, period, last)
 
     def _planned(self, job: Scheduled, period: Period, revision: int) -> Planned | None:
         """Plan what has arrived; None while it still grows."""

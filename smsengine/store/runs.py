@@ -289,6 +289,19 @@ def sealed_totals(connection: Connection, job: str, period: str) -> tuple[int, i
     return (row.source_rows, row.money) if row is not None else None
 
 
+def sealed_last(connection: Connection, job: str, *, except_period: str) -> Run | None:
+    """The whole run of a job that was sealed last, of all other periods."""
+    statement = select(runs).where(
+        runs.c.job == job,
+        runs.c.period != except_period,
+        runs.c.kind == RunKind.REGULAR,
+        runs.c.sealed_at.is_not(None),
+    )
+    row = connection.execute(statement.order_by(runs.c.sealed_at.desc()).limit(1)).mappings()
+    found = row.one_or_none()
+    return _run(found) if found is not None else None
+
+
 def next_revision(connection: Connection, job: str, period: str) -> int:
     """The number that the next run of a job for a period gets."""
     statement = select(func.max(runs.c.revision)).where(runs.c.job == job, runs.c.period == period)

@@ -156,6 +156,20 @@ def test_a_file_that_is_written_while_it_is_read_is_read_anew(desk: Desk) -> Non
     assert ONE == desk.runs()
 
 
+def test_the_extract_of_last_month_is_not_sent_for_this_one(desk: Desk) -> None:
+    """A file whose name tells no period lies there until the new one comes."""
+    desk.rewrite_job("c12-{period}.csv", "c12-2019-06.csv")
+    desk.look()
+    desk.look(30 * DAY)
+    assert (ONE, "2019-07") == (desk.runs(), desk.known().waits_for)
+    assert "has not changed since it was read for c12-statement 2019-06" in (
+        desk.known().waits_because
+    )
+    desk.write(3, age=MINUTE)
+    desk.look(2 * MINUTE)
+    assert [*ONE, ("2019-07", 1, RunState.RELEASED)] == desk.runs()
+
+
 # -- too late --------------------------------------------------------------------------------------
 
 
