@@ -71,7 +71,7 @@ def _said(row: LaneRow, now: float) -> str:
         return f"our account is refused: {row.paused_because}"
     if row.breaker != "closed":
         seconds = max(0, round(row.open_until - now))
-        return f"does not answer; tried again in {seconds} s"
+        return f"gives no usable answer; tried again in {seconds} s"
     return "in order"
 
 

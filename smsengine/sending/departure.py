@@ -122,7 +122,7 @@ class Departures:
                 return False
             self._journal.record((message.id, message.attempt) for message in messages)
         except (StoreAwayError, OSError) as error:
-            self._trouble = str(error)
+            self._trouble = _in_words(error)
             self.grounded = self.grounded or self._trouble
             return False
         self._trouble = ""
@@ -151,6 +151,13 @@ class Departures:
         if held_for > LEASE.total_seconds() - _LEASE_MARGIN_SECONDS:
             return False
         return not self.is_outside_hours()
+
+
+def _in_words(error: StoreAwayError | OSError) -> str:
+    """What is in the way, behind the gateway's name."""
+    if isinstance(error, OSError):
+        return f"cannot send: its flight journal cannot be written ({error.strerror or error})"
+    return f"cannot send: {error}"
 
 
 def _outbound(message: Claimed) -> Outbound:

@@ -27,6 +27,7 @@ from smsengine.sending.claiming import Work
 from smsengine.sending.journal import FlightJournal
 from smsengine.sending.lane import Lane
 from smsengine.sending.routing import Route
+from smsengine.sending.saying import Saying
 from smsengine.sending.tending import RunTender
 from smsengine.store import lanes as stored
 from smsengine.store import outbox, runs
@@ -80,7 +81,7 @@ class Dispatcher:
         self._receive = receive
         self._tell = tell
         self._at = at
-        self._told, self._told_refused, self._told_routeless = "", set[str](), set[int]()
+        self._saying = Saying(tell)
         self._tender = RunTender(store=store, clock=clock, actor=worker, at=at)
         self._work = Work()
         self._only: frozenset[int] | None = None
@@ -227,7 +228,7 @@ class Dispatcher:
         return any(lane.busy for lane in self._lanes.values())
 
     def _recover(self) -> None:
-        tending.recover(
+        moved = tending.recover(
             self._store,
             flights=self._flights,
             worker=self._worker,
@@ -235,6 +236,7 @@ class Dispatcher:
             ask_after={name: lane.ask_after for name, lane in self._lanes.items()},
             at=self._at,
         )
+        self._saying.recovered(moved)
 
     def _look(self) -> None:
         """See what others have decided, and lead the runs on."""
@@ -261,38 +263,18 @@ class Dispatcher:
             routes={name: route for name, route in routes.items() if route is not None},
             trust={name: trust(row, now) for name, row in rows.items()},
         )
-        self._tell_why()
+        self._saying.why(self._lanes.values())
 
     def _known_route(self, run: Run) -> Route | None:
         """The route of a run; None when the configuration does not have it any more."""
         try:
             return self._route_of(run.gateway)
         except ConfigError as error:
-            if run.id not in self._told_routeless:
-                self._told_routeless.add(run.id)
-                self._tell(f"Run {run.id} ({run.label}) waits: {error}")
+            self._saying.no_route(run, str(error))
             return None
 
     def _is_mine(self, run: Run) -> bool:
         return self._only is None or run.id in self._only
-
-    def _tell_why(self) -> None:
-        """Say once why nothing leaves, where a person waits."""
-        reasons = [
-            f"{lane.name} {why}" for lane in self._lanes.values() if (why := lane.waits_because())
-        ]
-        said = "; ".join(reasons) if len(reasons) == len(self._lanes) else ""
-        if said and said != self._told:
-            self._tell(f"Waiting: {said.rstrip('.')}.")
-        self._told = said
-        refused = {lane.name for lane in self._lanes.values() if lane.row.paused_because}
-        for name in sorted(refused - self._told_refused) if not said else ():
-            because = self._lanes[name].row.paused_because
-            self._tell(
-                f"Gateway {name} refuses our account ({because}); what it should have sent goes"
-                f" through the others. When it is mended: smsengine gateways resume {name}"
-            )
-        self._told_refused = refused
 
     # -- questions -----------------------------------------------------------------------------
 
@@ -394,4 +376,4 @@ class Dispatcher:
 
     def _tell_away(self, state: RetryCallState) -> None:
         if state.attempt_number == 3 and state.outcome is not None:
-            self._tell(f"{state.outcome.exception()} Trying again; nothing is lost.")
+            self._saying.away(str(state.outcome.exception()))

@@ -8,6 +8,7 @@ known.
 
 from __future__ import annotations
 
+import errno
 import os
 import struct
 import threading
@@ -56,7 +57,7 @@ class FlightJournal:
             size = os.fstat(self._file).st_size
             if os.write(self._file, entries) != len(entries):
                 os.ftruncate(self._file, size)
-                raise OSError("The flight journal was written only in part.")
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def all_landed(self) -> None:
         """Nothing is under way: a long journal may begin anew."""

@@ -146,7 +146,7 @@ class Lane:
         if self.row.paused_because:
             return f"refuses our account ({self.row.paused_because})"
         if breaker.permit(self.row, now) is not Permit.ALL:
-            return "does not answer; it is tried again from time to time"
+            return "gives no usable answer; it is tried again from time to time"
         return "asked for a rest" if self.row.rests(now) else ""
 
     # -- a round -------------------------------------------------------------------------------

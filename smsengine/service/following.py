@@ -180,5 +180,5 @@ def _of_lane(row: LaneRow, present: float) -> str:
         )
     if row.breaker is not BreakerState.CLOSED:
         seconds = max(0.0, row.open_until - present)
-        return f"does not answer; it is tried again in {seconds:.0f} seconds."
+        return f"gives no usable answer; it is tried again in {seconds:.0f} seconds."
     return "asked for a rest." if row.rests(present) else ""

@@ -168,7 +168,7 @@ def _looks_at_gateways(report: Report) -> Iterator[str]:
             )
         elif lane.breaker is not BreakerState.CLOSED:
             yield (
-                f"Gateway {lane.gateway} does not answer. Look: smsengine gateways check"
+                f"Gateway {lane.gateway} gives no usable answer. Look: smsengine gateways check"
                 f" {lane.gateway}"
             )
     for account in report.accounts:

@@ -214,7 +214,11 @@ def test_nothing_leaves_that_the_journal_cannot_keep(airfield: Airfield) -> None
     airfield.departures = airfield.of(airfield.store, full)
     parcel = airfield.sent()
     full.close()
-    assert (True, [], "[Errno 28] No space left on device") == (
+    assert (
+        True,
+        [],
+        "cannot send: its flight journal cannot be written (No space left on device)",
+    ) == (
         held_back(parcel),
         airfield.telco.offered,
         airfield.departures.grounded,
@@ -235,7 +239,10 @@ def test_nothing_leaves_without_its_turn(sqlite_store: Store, tmp_path: Path) ->
     parcel = airfield.sent()
     away.close()
     airfield.journal.close()
-    assert (True, "The ledger is away.") == (held_back(parcel), airfield.departures.grounded)
+    assert (True, "cannot send: The ledger is away.") == (
+        held_back(parcel),
+        airfield.departures.grounded,
+    )
 
 
 # -- waiting for a slot ----------------------------------------------------------------------------

@@ -109,6 +109,7 @@ def test_a_lane_that_is_opened_again_goes_on_at_once(dispatch: Dispatch, telco: 
 
     dispatch.serve(is_over, trial=telco)
     assert (True, 4) == (telco.times(phone_of(1))[1] >= mended_at, len(telco.taken))
+    assert "Sending goes on." == dispatch.said[-1]
 
 
 def test_people_are_told_why_nothing_leaves(dispatch: Dispatch, telco: Telco) -> None:

@@ -73,7 +73,7 @@ def test_people_are_told_that_a_gateway_does_not_answer(dispatch: Dispatch, telc
     dispatch.office.released(rows(50))
     dispatch.serve_for(10, trial=telco)
     (said,) = dispatch.said
-    assert said.startswith("Waiting: trial does not answer")
+    assert said.startswith("Waiting: trial gives no usable answer")
 
 
 def test_a_probe_is_made_by_one_process(dispatch: Dispatch, telco: Telco) -> None:

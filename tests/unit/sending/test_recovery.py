@@ -65,6 +65,7 @@ def test_a_worker_that_is_gone_is_not_waited_for(
         dispatch.office.states(),
         dispatch.clock.now() - START < timedelta(seconds=1),
     )
+    assert dispatch.said[0].startswith("4 messages are not in hand any more")
 
 
 def test_an_earlier_flight_is_no_proof_of_a_later_one(dispatch: Dispatch, run: Run) -> None:

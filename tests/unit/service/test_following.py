@@ -164,7 +164,7 @@ def test_a_lane_says_why_nothing_leaves(engine: Engine, office: Office, clock: S
             open_until=now + 3600,
         )
     (said,) = follower.look().waits
-    assert said.startswith("trial does not answer; it is tried again in 3")
+    assert said.startswith("trial gives no usable answer; it is tried again in 3")
     with office.store.write() as connection:
         lanes.pause(connection, "trial", "no money")
     assert follower.look().waits == (

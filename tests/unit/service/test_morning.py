@@ -186,7 +186,7 @@ send quarterly --period 2019-05
 since 01/06/2019 06:00
 - Gateway trial refuses our account (code 1002). When it is mended: smsengine gateways resume \
 trial
-- Gateway sim does not answer. Look: smsengine gateways check sim
+- Gateway sim gives no usable answer. Look: smsengine gateways check sim
 - Too little money for the next run. sim: 9.000 VND left; the last run of c12-statement cost \
 17.000 dong
 - Gateway trial cannot be asked: mail.example.vn does not answer.
