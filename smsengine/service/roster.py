@@ -10,7 +10,6 @@ from smsengine.errors import SmsEngineError
 from smsengine.service.bootstrap import Engine
 from smsengine.service.offers import Scheduled
 
-
 #: Stands for the name of a job where there is none.
 NO_JOB = "(none)"
 
