@@ -120,13 +120,18 @@ def fill(url: str, count: int) -> Run:
 
 def null_sqlite(folder: Path, count: int, tries: int) -> None:
     """SQLite: floor and engine in turn."""
-    ratios, commits = [], 0
+    ratios, own, commits = [], list[float](), 0
     for number in range(tries):
         path = folder / f"floor{number}.db"
         run = apart(fill, f"sqlite:///{path}", count)
         drained, seconds = apart(floors.sqlite, path, run.id, BATCH)
         assert drained == count
         floor = count / seconds
+        path = folder / f"own{number}.db"
+        run = apart(fill, f"sqlite:///{path}", count)
+        drained, seconds = apart(floors.sqlite, path, run.id, BATCH, True)
+        assert drained == count
+        own.append(count / seconds)
         url = f"sqlite:///{folder}/null{number}.db"
         run = apart(fill, url, count)
         taken, seconds, commits, peak = apart(drain, url, run, str(folder))
@@ -138,6 +143,7 @@ def null_sqlite(folder: Path, count: int, tries: int) -> None:
             flush=True,
         )
     judge("SQLite, engine / floor (median)", statistics.median(ratios), least=0.4)
+    print(f"      floor with our own settlement: {statistics.median(own):,.0f}/s")
     judge("SQLite, durable commits a batch", commits / (count / BATCH), most=2.0)
 
 
