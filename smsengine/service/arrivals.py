@@ -19,6 +19,8 @@ Signature = tuple[tuple[str, int, int], ...]
 _QUIET_SECONDS = 60.0
 #: So has one that was the same all the time between two looks that lie so far apart.
 _APART_SECONDS = 20.0
+#: One that changes for longer than this is waited for like one that is not there.
+_LONG_SECONDS = 600.0
 
 
 class Arrivals:
@@ -27,20 +29,34 @@ class Arrivals:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._seen: dict[tuple[str, Period], tuple[Signature, float]] = {}
+        # Since when each is waited for.
+        self._began: dict[tuple[str, Period], float] = {}
 
     def look(self, loaded: LoadedJob, period: Period) -> Signature | None:
-        """What has arrived; nothing of what is not there at all, and None while it still grows."""
+        """What has arrived; nothing of what is not there at all, and None while it still grows.
+
+        Raises:
+            AbsentExtractError: it has been growing for long.
+        """
+        key = (loaded.name, period)
         found, now = signature(loaded, period), self._clock.monotonic()
-        before, since = self._seen.get((loaded.name, period), (None, now))
+        before, since = self._seen.get(key, (None, now))
         if found != before:
             since = now
-        self._seen[loaded.name, period] = (found, since)
-        is_still = now - since >= _APART_SECONDS
-        return found if is_still or is_quiet(found, self._clock.now()) else None
+        self._seen[key] = (found, since)
+        if now - since >= _APART_SECONDS or is_quiet(found, self._clock.now()):
+            self._began.pop(key, None)
+            return found
+        if now - self._began.setdefault(key, now) < _LONG_SECONDS:
+            return None
+        raise AbsentExtractError(
+            "The extract changes all the time; it is read when it has been the same for a minute."
+        )
 
     def forget(self, job: str, period: Period) -> None:
         """Nobody waits for it any more."""
         self._seen.pop((job, period), None)
+        self._began.pop((job, period), None)
 
 
 def is_quiet(found: Signature, now: datetime) -> bool:

@@ -129,6 +129,17 @@ def test_a_file_that_grows_is_not_read(desk: Desk) -> None:
     assert ONE == desk.runs()
 
 
+def test_a_file_that_grows_for_ever_is_told(desk: Desk) -> None:
+    """Nobody would hear of it before its time is over."""
+    for number in range(1, 140):
+        desk.write(number, age=SECOND)
+        desk.look(MINUTE / 2)
+    assert ([], 1) == (desk.runs(), len(desk.alarms("waits ")))
+    assert "changes all the time" in desk.known().waits_because
+    desk.look(11 * MINUTE)
+    assert ONE == desk.runs()
+
+
 def test_two_looks_within_a_moment_prove_nothing(desk: Desk) -> None:
     """Two jobs that are due together make the clock tick twice."""
     path = desk.write(3, age=SECOND)
