@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
-from smsengine.config.job import Duration
+from smsengine.config.amounts import Duration
 from smsengine.config.secret import is_reference
 from smsengine.config.yaml import Model
 from smsengine.lifecycle import Grade

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
-from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -14,6 +12,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
+from smsengine.config.amounts import Dong, Duration, Share, Wave, duration
 from smsengine.config.schedule import AT_ONCE, Schedule
 from smsengine.config.secret import is_reference
 from smsengine.config.yaml import Document, Model, build, load
@@ -37,26 +36,6 @@ class ColumnType(StrEnum):
     PERCENT = "percent"
 
 
-def _share(value: Any) -> Any:
-    if isinstance(value, str) and value.strip().endswith("%"):
-        if re.fullmatch(r"-?\d+(\.\d+)?\s*%", value.strip(), re.ASCII) is None:
-            raise ValueError(f"is {value!r}; write a share such as 30%.")
-        return Decimal(value.strip()[:-1].strip()) / 100
-    if isinstance(value, Decimal):
-        return value
-    raise ValueError(f"is {value!r}; write a share with its sign, such as 30%.")
-
-
-def _whole_dong(value: Any) -> Any:
-    if not isinstance(value, str):
-        return value
-    if re.fullmatch(r"-?(\d+|\d{1,3}([. _])\d{3}(\2\d{3})*)", value.strip(), re.ASCII) is None:
-        raise ValueError(f"is {value!r}; write whole đồng, such as 2.000.000.")
-    return re.sub("[. _]", "", value)
-
-
-Share = Annotated[Decimal, BeforeValidator(_share), Field(ge=0)]
-Dong = Annotated[int, BeforeValidator(_whole_dong)]
 Name = Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]*$")]
 
 
@@ -214,35 +193,8 @@ class Guards(Model):
         return self
 
 
-def _wave(value: Any) -> Any:
-    if not isinstance(value, str):
-        return value
-    share = _share(value) if value.strip().endswith("%") else Decimal(0)
-    if 0 < share <= 1:
-        return share
-    if re.fullmatch(r"[1-9]\d*", value.strip(), re.ASCII) is None:
-        raise ValueError(f"is {value!r}; write a number of messages, or a share such as 5%.")
-    return int(value)
-
-
-def _duration(value: Any) -> Any:
-    if not isinstance(value, str):
-        return value
-    match = re.fullmatch(r"([1-9]\d{0,5})\s*(minute|hour|day)s?", value.strip(), re.ASCII)
-    found = timedelta(**{f"{match[2]}s": int(match[1])}) if match is not None else timedelta.max
-    if found > timedelta(days=366):
-        raise ValueError(f"is {value!r}; write a time such as 36 hours or 3 days, at most a year.")
-    return found
-
-
-Wave = Annotated[int | Decimal, BeforeValidator(_wave)]
-
-
 def _catch_up(value: Any) -> Any:
-    return AT_ONCE if value == "none" else _duration(value)
-
-
-Duration = Annotated[timedelta, BeforeValidator(_duration)]
+    return AT_ONCE if value == "none" else duration(value)
 
 
 class Stop(Model):
@@ -274,6 +226,9 @@ class Job(Model):
         default=None, description="how long after its time a run may still begin, or none"
     )
     source: SourceSettings
+    period_column: str | None = Field(
+        default=None, description="column of the extract that names the period of each row"
+    )
     figures: Figures | None = None
     columns: Mapping[Name, Column] = Field(min_length=1)
     recipient: Recipient
@@ -305,6 +260,8 @@ class Job(Model):
         ):
             raise ValueError(f"guards.money is {money!r}, which is not a money column.")
         facility = isinstance(self.figures, FacilityFigures)
+        if facility and self.period_column is not None:
+            raise ValueError("period_column does not go with figures that pick their own month.")
         if isinstance(self.source, ParquetSource) and not facility:
             raise ValueError("a parquet source needs figures of kind facility.")
         return self

@@ -13,8 +13,8 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
 from smsengine.config.alerts import AlertSettings
+from smsengine.config.amounts import Dong
 from smsengine.config.eyes import LogSettings, WebSettings
-from smsengine.config.job import Dong
 from smsengine.config.upkeep import Backup, Retention
 from smsengine.config.yaml import Document, Model, build, load
 from smsengine.errors import ConfigError

@@ -15,7 +15,7 @@ from pathlib import Path
 from pydantic import Field
 
 from smsengine.clock import Clock
-from smsengine.config.job import Share
+from smsengine.config.amounts import Share
 from smsengine.config.yaml import Model
 from smsengine.gateways.base import (
     HELD_BACK,

@@ -39,6 +39,7 @@ from smsengine.sources.base import Row, Source
 from smsengine.sources.csv_file import CsvFile
 from smsengine.sources.grouped import GroupedFiles, GroupedQuery
 from smsengine.sources.json_file import JsonFile
+from smsengine.sources.of_period import OfPeriod
 from smsengine.sources.sql_query import SqlQuery
 from smsengine.sources.xlsx_file import XlsxFile
 from smsengine.waves import StopRules
@@ -77,13 +78,17 @@ class Extracts:
         job = self._loaded.job
         match job.figures:
             case None:
-                return self.source(job.source)
+                return self._of_period(self.source(job.source))
             case FacilityFigures():
                 return self._facility(job.figures, job.source)
             case ContributionFigures():
                 return self._contribution(job.figures, job.source)
             case _:
                 assert_never(job.figures)
+
+    def _of_period(self, source: Source) -> Source:
+        column = self._loaded.job.period_column
+        return source if column is None else OfPeriod(source, column, self._period)
 
     def source(self, settings: SourceSettings) -> Source:
         """One extract as it stands."""
@@ -147,7 +152,7 @@ class Extracts:
         return Extract(name=grouped.name, header=facility.COLUMNS, stream=stream, warnings=warnings)
 
     def _contribution(self, figures: ContributionFigures, settings: SourceSettings) -> Source:
-        lines = self.source(settings)
+        lines = self._of_period(self.source(settings))
         warnings = Warnings()
         stream = contribution.statements(
             lines.rows(),
