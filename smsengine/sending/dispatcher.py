@@ -68,6 +68,7 @@ class Dispatcher:
         wake: threading.Event,
         receive: Receive = lambda _gateway, _receipts: None,
         tell: Callable[[str], None] = lambda _sentence: None,
+        ended: Callable[[Run], None] = lambda _run: None,
         at: Callable[[str], None] = lambda _point: None,
     ) -> None:
         self._store = store
@@ -78,11 +79,9 @@ class Dispatcher:
         self._journal = journal
         self._flights = flights
         self._wake = wake
-        self._receive = receive
-        self._tell = tell
-        self._at = at
+        self._receive, self._tell, self._at = receive, tell, at
         self._saying = Saying(tell)
-        self._tender = RunTender(store=store, clock=clock, actor=worker, at=at)
+        self._tender = RunTender(store=store, clock=clock, actor=worker, ended=ended, at=at)
         self._work = Work()
         self._only: frozenset[int] | None = None
         self._is_over: Callable[[], bool] = lambda: False

@@ -167,8 +167,10 @@ class RunTender:
         store: Store,
         clock: Clock,
         actor: str,
+        ended: Callable[[Run], None] = lambda _run: None,
         at: Callable[[str], None] = lambda _point: None,
     ) -> None:
+        self._ended = ended
         self._at = at
         self._store = store
         self._clock = clock
@@ -230,11 +232,13 @@ class RunTender:
             current = runs.get(connection, run.id, locked=True)
             if current is None or current.state is not RunState.SENDING:
                 return
-            if not outbox.waits(connection, run.id):
-                runs.move(connection, run.id, RunState.FINISHED, finished_at=now)
-                runs.note(connection, run.id, at=now, actor=self._actor, what="finished")
-                self._drained.pop(run.id, None)
+            if outbox.waits(connection, run.id):
+                return
+            runs.move(connection, run.id, RunState.FINISHED, finished_at=now)
+            runs.note(connection, run.id, at=now, actor=self._actor, what="finished")
             self._at("finishing")
+        self._drained.pop(run.id, None)
+        self._ended(run)
 
     def _change(self, run: Run, change: Callable[..., object]) -> None:
         """Change a run that is still as it was seen."""

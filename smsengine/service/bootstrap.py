@@ -30,6 +30,7 @@ from smsengine.sending.pace import Pace, Rate
 from smsengine.sending.routing import Route, alone, ordered, weighted
 from smsengine.store import installation, schema
 from smsengine.store.engine import Store
+from smsengine.store.runs import Run
 from smsengine.timetable import Timetable
 from smsengine.workdays import Workdays
 
@@ -278,6 +279,7 @@ class Engine:
         progress: Callable[[int], None] = lambda _count: None,
         count: Count = lambda _gateway, _settlements: None,
         tell: Callable[[str], None] = lambda _sentence: None,
+        ended: Callable[[Run], None] = lambda _run: None,
         at: Callable[[str], None] = lambda _point: None,
     ) -> Dispatcher:
         """A dispatcher with a lane for each of these open gateways.
@@ -288,6 +290,7 @@ class Engine:
             progress: told how many messages were settled.
             count: told what a gateway's hand-overs came to, a round at a time.
             tell: told, in a sentence, why nothing leaves.
+            ended: told the runs that this process ended.
             at: told the named points that a process passes, for tests that end it there.
         """
         wake = threading.Event()
@@ -305,6 +308,7 @@ class Engine:
             wake=wake,
             receive=receive,
             tell=tell,
+            ended=ended,
             at=at,
         )
 

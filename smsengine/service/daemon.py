@@ -47,6 +47,7 @@ _BAD = frozenset(
         Event.GATEWAY_FAULT,
         Event.JOB_BROKEN,
         Event.LEDGER_AWAY,
+        Event.LANES_SAID,
         Event.LEADER_LOST,
         Event.DUTY_FAILED,
         Event.RUN_HELD,

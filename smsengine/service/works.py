@@ -18,6 +18,8 @@ from smsengine.service.offers import Acting, Offers, Scheduled, StoppedError
 from smsengine.service.stumbling import in_words, unexpected
 from smsengine.service.tally import Tally
 from smsengine.service.ticking import Ticker
+from smsengine.store import outbox
+from smsengine.store.runs import Run
 
 #: The ledger is looked at anew at least so often, whatever the clock says.
 LOOK_SECONDS = 30.0
@@ -49,6 +51,7 @@ class Works:
         fail: Callable[[BaseException], None],
         tally: Tally,
         may_send: Callable[[], bool] = lambda: True,
+        look_seconds: float = LOOK_SECONDS,
     ) -> None:
         """Put the works together; nothing is started yet.
 
@@ -63,15 +66,16 @@ class Works:
             fail: told what ended a thread.
             tally: counts what was handed over and received.
             may_send: says whether the ledger is known to be there, and the right one.
+            look_seconds: from one look, or one round, to the next.
         """
         self._engine = engine
         self._jobs = jobs
         self._leads = leads
         self._beat = beat
-        self._tell = tell
-        self._fail = fail
+        self._tell, self._fail = tell, fail
         self._tally = tally
         self._may_send = may_send
+        self._look_seconds = look_seconds
         self._landed = True
         self._stopping = threading.Event()
         self._wake = threading.Event()
@@ -132,6 +136,7 @@ class Works:
                 receive=self._receive,
                 count=self._tally.settled,
                 tell=lambda said: self._tell(Event.LANES_SAID, said=said),
+                ended=self._ended,
             )
             self._landed = dispatcher.serve(self._is_over, may_claim=self._may_send)
 
@@ -146,6 +151,12 @@ class Works:
         store_receipts(self._engine.store, gateway, received, self._engine.clock.now())
         self._tally.received(gateway, received)
 
+    def _ended(self, run: Run) -> None:
+        with self._engine.store.read() as connection:
+            states = outbox.states_upto(connection, run.id, run.messages)
+        counts = {state.value: count for state, count in states.items()}
+        self._tell(Event.RUN_FINISHED, run=run.id, label=run.label, **counts)
+
     def _is_over(self) -> bool:
         self._beat("lanes")
         return self._stopping.is_set()
@@ -153,18 +164,22 @@ class Works:
     # -- looking after jobs and the house ------------------------------------------------------
 
     def _again_and_again(self, name: str, do: Callable[[], None]) -> None:
+        told: type[Exception] | None = None
         while not self._stopping.is_set():
             self._beat(name)
             try:
                 do()
+                told = None
             except (StoreAwayError, DeposedError) as error:
-                self._tell(Event.OFFICE_WAITS, thread=name, because=str(error))
+                if told is not type(error):
+                    self._tell(Event.OFFICE_WAITS, thread=name, because=str(error))
+                told = type(error)
             except StoppedError:
                 return
             except Exception as error:  # noqa: BLE001 - it is tried again
                 self._stumble(name, error)
             wake = self._wake if name == "office" else self._stopping
-            wake.wait(LOOK_SECONDS)
+            wake.wait(self._look_seconds)
 
     def _stumble(self, name: str, error: Exception) -> None:
         said = in_words(error)

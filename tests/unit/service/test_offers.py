@@ -22,7 +22,9 @@ from tests.unit.service.standing import DAY, HOUR, MINUTE
 def test_what_is_due_is_planned_and_released_once(desk: Desk) -> None:
     desk.look(times=5, after=MINUTE)
     assert ONE == desk.runs()
-    assert [Event.RUN_PLANNED, Event.RUN_RELEASED] == [event for event, _ in desk.told]
+    assert [Event.RUN_PLANNING, Event.RUN_PLANNED, Event.RUN_RELEASED] == [
+        event for event, _ in desk.told
+    ]
     assert [] == desk.alarms()
 
 

@@ -28,7 +28,7 @@ from smsengine.service.telling import open_teller
 from smsengine.service.vitals import Vitals
 from smsengine.service.works import Works
 from smsengine.store.engine import Store
-from tests.conftest import START, Office
+from tests.conftest import START, Office, rows
 from tests.flow.zygote import until
 from tests.unit.service.standing import installed, keys, texts
 
@@ -149,6 +149,7 @@ class Shop:
     beats: list[str] = field(default_factory=list)
     failed: list[BaseException] = field(default_factory=list)
     leads: bool = True
+    look_seconds: float = 30.0
 
     def __post_init__(self) -> None:
         self.works = Works(
@@ -161,6 +162,7 @@ class Shop:
             tell=lambda event, **facts: self.told.append((event, facts)),
             fail=self.failed.append,
             tally=Tally(),
+            look_seconds=self.look_seconds,
         )
 
 
@@ -207,6 +209,34 @@ def test_a_ledger_that_is_away_is_no_alarm(engine: Engine, error: SmsEngineError
     assert shop.works.stop()
     assert [Event.OFFICE_WAITS] == [event for event, _ in shop.told]
     assert [] == texts(engine.store) + shop.failed
+
+
+def test_what_waits_is_written_down_once(engine: Engine) -> None:
+    """The log of an outage is read, and not counted."""
+    says: list[Exception | None] = [StoreAwayError(), StoreAwayError(), None, StoreAwayError()]
+    done = threading.Event()
+
+    def meet() -> None:
+        error = says.pop(0) if says else done.set()
+        if error is not None:
+            raise error
+
+    shop = Shop(engine, {"house": meet}, look_seconds=0.01, leads=False)
+    shop.works.start()
+    assert done.wait(20)
+    assert shop.works.stop()
+    assert [Event.OFFICE_WAITS] * 2 == [event for event, _ in shop.told]
+
+
+def test_that_a_run_has_ended_is_written_down(engine: Engine, sqlite_office: Office) -> None:
+    """By whoever ended it, with what became of it."""
+    run = sqlite_office.released(rows(3))
+    shop = Shop(engine, {}, leads=False)
+    shop.works.start()
+    until(lambda: shop.told, "it is told", 20)
+    assert shop.works.stop()
+    ended = {"run": run.id, "label": run.label, "accepted": 3}
+    assert [(Event.RUN_FINISHED, ended)] == shop.told
 
 
 def test_lanes_that_stumble_end_the_process(engine: Engine) -> None:
