@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
+from dataclasses import replace
 
-from smsengine.errors import ConfigError, GatewayError
+from smsengine.errors import ConfigError, GatewayError, StoreAwayError
 from smsengine.service import findings, machines
 from smsengine.service.bootstrap import Engine
 from smsengine.service.channels import check_channels
@@ -16,7 +17,21 @@ from smsengine.store import lanes
 
 
 def examine(engine: Engine) -> Iterator[Finding]:
-    """Look at configuration, ledger, machine, disk, upkeep, calendar, gateways and every job."""
+    """Look at configuration, ledger, machine, disk, upkeep, calendar, gateways and every job.
+
+    A ledger that is away is said once, and not for each thing that cannot be known without it.
+    """
+    away = ""
+    for finding in _examine(engine):
+        if away and finding.said == away:
+            yield replace(finding, good=True, warns=True, said="not known without the ledger")
+        else:
+            yield finding
+        if finding.what == "ledger" and not finding.good:
+            away = finding.said
+
+
+def _examine(engine: Engine) -> Iterator[Finding]:
     yield Finding(what="configuration", good=True, said=str(engine.config))
     yield asked("ledger", lambda: findings.ledger(engine))
     yield asked("machine", lambda: machines.belonging(engine))
@@ -56,6 +71,19 @@ def _flights(engine: Engine) -> str:
 
 def _gateway(engine: Engine, name: str) -> str:
     price = engine.price_today(name)
+    with suppress(StoreAwayError):
+        _require_account(engine, name)
+    try:
+        with closing(engine.gateway(name)) as gateway:
+            said = f"{gateway.check()}; {price} dong a segment"
+            with suppress(StoreAwayError):
+                said += findings.last_cost(engine, name, gateway)
+            return said
+    except OSError as error:
+        raise ConfigError(f"{error.filename}: {error.strerror}.") from error
+
+
+def _require_account(engine: Engine, name: str) -> None:
     with engine.store.read() as connection:
         refused = lanes.get(connection, name).paused_because
     if refused:
@@ -63,9 +91,3 @@ def _gateway(engine: Engine, name: str) -> str:
             f"Our account is refused ({refused}); when it is mended, run"
             f" 'smsengine gateways resume {name}'."
         )
-    try:
-        with closing(engine.gateway(name)) as gateway:
-            said = f"{gateway.check()}; {price} dong a segment"
-            return said + findings.last_cost(engine, name, gateway)
-    except OSError as error:
-        raise ConfigError(f"{error.filename}: {error.strerror}.") from error

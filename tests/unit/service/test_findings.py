@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -18,6 +19,8 @@ from smsengine.service.health import examine
 from smsengine.store import duties
 from tests.conftest import Office, rows
 
+#: Nobody listens there.
+AWAY = "postgresql://nobody@127.0.0.1:1/none"
 DECEMBER = datetime(2026, 12, 5, tzinfo=UTC)
 
 
@@ -55,6 +58,16 @@ def test_everything_is_looked_at(engine: Engine) -> None:
     looked = [finding.what for finding in examine(engine)]
     for what in ("ledger", "disk", "backups", "upkeep", "retention", "holidays", "next runs"):
         assert 1 == looked.count(what)
+
+
+def test_a_ledger_that_is_away_is_said_once(installation: Callable[..., Engine]) -> None:
+    """All else that can be known is looked at all the same."""
+    made = installation()
+    config = made.config.read_text().replace("sqlite:///ledger.db", AWAY)
+    found = {each.what: each for each in examine(installation(config=config))}
+    assert ["ledger"] == [name for name, each in found.items() if "Connection refused" in each.said]
+    assert (False, True) == (found["ledger"].good, found["clock"].warns)
+    assert "dong a segment" in found["gateway trial"].said
 
 
 def test_a_caution_is_no_failure() -> None:
