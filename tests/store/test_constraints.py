@@ -80,6 +80,11 @@ LAWFUL: dict[str, dict[str, Any]] = {
     },
     "lanes": {"gateway": "trial"},
     "events": {"id": 1, "run_id": 1, "at": AT, "actor": "a", "what": "sealed", "detail": ""},
+    "alarms": {"id": 1, "key": "k", "at": AT, "grade": "note", "text": "t", "due_at": AT},
+    "leases": {"name": "leader", "holder": "h", "term": 1, "until": 0.0},
+    "members": {"token": "t", "host": "h", "beats": 1, "seen_at": 0.0},
+    "watched": {"job": "j", "since": AT},
+    "duties": {"name": "d", "done_at": AT},
 }
 #: Where a row differs from the lawful one, and which constraint says no.
 UNLAWFUL = [
@@ -112,6 +117,7 @@ UNLAWFUL = [
     ("lanes", {"breaker": "shut"}, "ck_lanes_known_breaker"),
     ("lanes", {"speed": 0}, "ck_lanes_speed"),
     ("lanes", {"speed": 1.01}, "ck_lanes_speed"),
+    ("alarms", {"grade": "loud"}, "ck_alarms_known_grade"),
     ("messages", {"run_id": 9}, "FOREIGN KEY"),
     ("skips", {"run_id": 9}, "FOREIGN KEY"),
     ("receipts", {"message_id": 9}, "FOREIGN KEY"),
@@ -124,6 +130,11 @@ DOUBLED = [
     ("receipts", ["gateway", "gateway_id", "status", "code"]),
     ("attempts", ["message_id", "number"]),
     ("lanes", ["gateway"]),
+    ("alarms", ["key"]),
+    ("leases", ["name"]),
+    ("members", ["token"]),
+    ("watched", ["job"]),
+    ("duties", ["name"]),
 ]
 
 
