@@ -165,7 +165,14 @@ class Daemon:
             absence=self._absence,
             tell=self._tell,
             fail=self._fail,
+            gained=self._look_at_once,
         )
+
+    def _look_at_once(self) -> None:
+        """What is due does not wait for the next look when this machine begins to lead."""
+        works = self._works
+        if works is not None:
+            works.look_at_once()
 
     def _belong(self) -> str:
         """Keep this machine's place in the ledger; says why nothing may be sent from here."""

@@ -26,6 +26,7 @@ class Heart:
         absence: Absence,
         tell: Callable[..., None],
         fail: Callable[[BaseException], None],
+        gained: Callable[[], None] = lambda: None,
     ) -> None:
         """Nothing beats yet.
 
@@ -38,6 +39,7 @@ class Heart:
             absence: told whether the ledger is there.
             tell: told events for the log.
             fail: told what ended the thread.
+            gained: called when this machine begins to lead.
         """
         self._leadership = leadership
         self._belong = belong
@@ -46,6 +48,7 @@ class Heart:
         self._tell = tell
         self._absence = absence
         self._fail = fail
+        self._gained = gained
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._work, name="heart", daemon=True)
 
@@ -89,5 +92,6 @@ class Heart:
     def _tell_lead(self, *, leads: bool, because: str) -> None:
         if leads:
             self._tell(Event.LEADER_GAINED)
+            self._gained()
         else:
             self._tell(Event.LEADER_LOST, because=because or "Another machine leads now.")

@@ -101,6 +101,10 @@ class Works:
         for thread in self._threads:
             thread.start()
 
+    def look_at_once(self) -> None:
+        """Look what is due now."""
+        self._wake.set()
+
     def stop(self) -> bool:
         """Let nothing leave any more, wait for what is under way; False when some of it hangs.
 

@@ -21,6 +21,8 @@ import pytest
 from smsengine.service import samples
 from smsengine.service.bootstrap import Engine
 from smsengine.store.engine import Store
+from tests.doubles.http_gateway import Double
+from tests.flow.daemons import Site
 from tests.flow.sheets import Sheet
 from tests.flow.worlds import World
 from tests.flow.zygote import Victims
@@ -151,6 +153,33 @@ def office(make_office: Callable[..., Office]) -> Office:
     made = make_office()
     made.write_employers(60)
     return made
+
+
+@pytest.fixture
+def make_site(tmp_path: Path) -> Iterator[Callable[..., Site]]:
+    """Makes installations with a vendor of their own, or that share another one's."""
+    made: list[Site] = []
+    doubles: list[Double] = []
+
+    def make(database: str = "", *, double: Double | None = None, rate: str = "") -> Site:
+        folder = tmp_path / f"site{len(made)}"
+        if double is None:
+            double = Double(tmp_path / f"double{len(made)}", latency_ms=20).__enter__()
+            doubles.append(double)
+        site = Site(
+            folder=folder,
+            database=database or f"sqlite:///{folder}/ledger.db",
+            double=double,
+            rate=rate,
+        )
+        made.append(site)
+        return site
+
+    yield make
+    for site in made:
+        site.close()
+    for double in doubles:
+        double.__exit__(None, None, None)
 
 
 @pytest.fixture(scope="session")

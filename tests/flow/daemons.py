@@ -10,9 +10,10 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +76,14 @@ class Daemon:
         """Wait until it has written an event down."""
         until(lambda: self.said(event) or self.process.poll() is not None, event, seconds)
         assert self.said(event), self.log.read_text(encoding="utf-8")
+
+    def ready(self) -> list[str]:
+        """Why it says that it does not work; nothing when it does."""
+        (port,) = (each["web"] for each in self.events() if each["event"] == "daemon.started")
+        connection = HTTPConnection("127.0.0.1", port, timeout=10)
+        connection.request("GET", "/readyz")
+        with closing(connection.getresponse()) as answer:
+            return list(json.load(answer)["reasons"])
 
     def end(self, number: int = signal.SIGTERM, seconds: float = 90) -> int:
         """Send it a signal, and wait for its end."""
@@ -215,6 +224,21 @@ class Site:
     def taken(self) -> Counter[str]:
         """How often the vendor really took each reference."""
         return Counter(line["ref"] for line in self.double.ledger())
+
+
+def due_today(site: Site, count: int = 40) -> Site:
+    """Its job was due when the day began, with so many employers."""
+    site.write_job()
+    site.write_extract(count)
+    assert 0 == site.command("db", "upgrade").returncode
+    site.watch_since(3)
+    return site
+
+
+def wait_until_sent(site: Site, count: int = 40, seconds: float = 90) -> None:
+    """Wait until the vendor has taken so many, each of them once."""
+    until(lambda: site.states()["accepted"] >= count, f"{count} sent", seconds)
+    assert {1} == set(site.taken().values())
 
 
 class Supervisor:

@@ -6,64 +6,23 @@ import json
 import os
 import shutil
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.doubles.http_gateway import Double
-from tests.flow.daemons import JOB, Site, Supervisor, period
+from tests.flow.daemons import JOB, Site, Supervisor, due_today, period, wait_until_sent
 from tests.flow.zygote import until
 
 Make = Callable[..., Site]
 
 
 @pytest.fixture
-def make_site(tmp_path: Path) -> Iterator[Make]:
-    """Makes installations with a vendor of their own, or that share another one's."""
-    made: list[Site] = []
-    doubles: list[Double] = []
-
-    def make(database: str = "", *, double: Double | None = None, rate: str = "") -> Site:
-        folder = tmp_path / f"site{len(made)}"
-        if double is None:
-            double = Double(tmp_path / f"double{len(made)}", latency_ms=20).__enter__()
-            doubles.append(double)
-        site = Site(
-            folder=folder,
-            database=database or f"sqlite:///{folder}/ledger.db",
-            double=double,
-            rate=rate,
-        )
-        made.append(site)
-        return site
-
-    yield make
-    for site in made:
-        site.close()
-    for double in doubles:
-        double.__exit__(None, None, None)
-
-
-@pytest.fixture
 def site(make_site: Make) -> Site:
     """One installation on SQLite whose job was due when the day began."""
     return due_today(make_site())
-
-
-def due_today(site: Site, count: int = 40) -> Site:
-    site.write_job()
-    site.write_extract(count)
-    assert 0 == site.command("db", "upgrade").returncode
-    site.watch_since(3)
-    return site
-
-
-def wait_until_sent(site: Site, count: int = 40, seconds: float = 90) -> None:
-    until(lambda: site.states()["accepted"] >= count, f"{count} sent", seconds)
-    assert {1} == set(site.taken().values())
 
 
 def test_down_when_it_was_due_and_sent_once_when_it_is_up(site: Site) -> None:

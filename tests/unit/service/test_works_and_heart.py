@@ -43,6 +43,7 @@ class Body:
     told: list[Event] = field(default_factory=list)
     cried: list[News] = field(default_factory=list)
     failed: list[BaseException] = field(default_factory=list)
+    gained: list[bool] = field(default_factory=list)
     vitals: Vitals = field(default_factory=Vitals)
 
     def __post_init__(self) -> None:
@@ -60,6 +61,7 @@ class Body:
                 cry=self.cried.append,
             ),
             fail=self.failed.append,
+            gained=lambda: self.gained.append(self.leadership.leads()),
         )
 
     def _belong(self) -> str:
@@ -81,6 +83,7 @@ def body(sqlite_store: Store, clock: ManualClock) -> Body:
 def test_a_machine_that_belongs_leads(body: Body) -> None:
     body.beat(3)
     assert ([Event.LEADER_GAINED], True, "") == (body.told, body.vitals.leads, body.vitals.fenced)
+    assert [True] == body.gained, "so that what is due is looked at once"
 
 
 def test_a_machine_that_does_not_belong_steps_down_at_once(body: Body) -> None:
