@@ -248,7 +248,8 @@ class Offers:
             self._planning(rows)
             require_unchanged(job.loaded, period, arrived)
 
-        if revision == 1:
+        is_new = (job.loaded.name, period) not in self._questions
+        if revision == 1 and (arrived or is_new):
             self._tell(Event.RUN_PLANNING, job=job.loaded.name, period=str(period))
         request = sender.Request(loaded=job.loaded, period=period, revision=revision)
         return sender.plan(self._engine, request, sender.Watch(planning=planning))

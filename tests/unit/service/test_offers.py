@@ -108,7 +108,10 @@ def test_it_is_asked_for_ever_later(desk: Desk) -> None:
     """Once a minute at first, every ten minutes in the end, whatever the clock offers."""
     (desk.engine.settings.data / "c12-2019-06.csv").unlink()
     desk.look(10 * SECOND, times=60 * 6)
-    assert 9 == desk.count(Event.RUN_WAITS)
+    assert (9, 1) == (desk.count(Event.RUN_WAITS), desk.count(Event.RUN_PLANNING))
+    desk.write(3)
+    desk.look(10 * MINUTE)
+    assert 2 == desk.count(Event.RUN_PLANNING)
 
 
 def test_a_wrong_extract_is_told_at_once_and_once(desk: Desk) -> None:
@@ -137,6 +140,7 @@ def test_a_file_that_grows_for_ever_is_told(desk: Desk) -> None:
         desk.write(number, age=SECOND)
         desk.look(MINUTE / 2)
     assert ([], 1) == (desk.runs(), len(desk.alarms("waits ")))
+    assert 0 == desk.count(Event.RUN_PLANNING)
     assert "changes all the time" in desk.known().waits_because
     desk.look(11 * MINUTE)
     assert ONE == desk.runs()
