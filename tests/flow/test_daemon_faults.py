@@ -60,14 +60,14 @@ def test_the_ledger_goes_in_the_middle_and_comes_back(make_site: Make, server: S
 
 def test_killed_between_planning_and_release(make_site: Make) -> None:
     """Whoever comes next throws away what was planned in part, and releases what is whole."""
-    site = due_today(make_site(), 1000)
+    site = due_today(make_site(), 5000)
     site.double.control(latency_ms=0)
     daemon = site.start()
     until(site.runs, "a run begins", 60)
     daemon.end(signal.SIGKILL)
     assert {"planning", "planned"} & {state for *_, state in site.runs()}
     last = site.start()
-    wait_until_finished(last, site, 1000)
+    wait_until_finished(last, site, 5000)
     assert 0 == last.end()
 
 
