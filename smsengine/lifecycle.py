@@ -22,6 +22,8 @@ class MessageState(StrEnum):
     DELIVERED = "delivered"
     #: a receipt says that it did not reach the phone
     UNDELIVERED = "undelivered"
+    #: the gateway took responsibility, and nothing was heard of it in the time that receipts have
+    UNCONFIRMED = "unconfirmed"
     #: the gateway refused it for good
     REJECTED = "rejected"
     #: nobody can say whether the gateway took it; never sent again by itself
@@ -117,13 +119,15 @@ _M = MessageState
 MESSAGE_MOVES: Mapping[MessageState, frozenset[MessageState]] = {
     _M.QUEUED: frozenset({_M.SENDING, _M.EXPIRED, _M.CANCELLED}),
     _M.SENDING: frozenset({_M.ACCEPTED, _M.REJECTED, _M.QUEUED, _M.UNKNOWN}),
-    _M.ACCEPTED: frozenset({_M.DELIVERED, _M.UNDELIVERED}),
+    _M.ACCEPTED: frozenset({_M.DELIVERED, _M.UNDELIVERED, _M.UNCONFIRMED}),
     # Sending: the same hand-over is repeated at a gateway that surely knows it again.
     _M.UNKNOWN: frozenset(
         {_M.SENDING, _M.ACCEPTED, _M.REJECTED, _M.QUEUED, _M.DELIVERED, _M.UNDELIVERED}
     ),
     _M.DELIVERED: frozenset(),
     _M.UNDELIVERED: frozenset({_M.DELIVERED}),
+    # A receipt may come late.
+    _M.UNCONFIRMED: frozenset({_M.DELIVERED, _M.UNDELIVERED}),
     _M.REJECTED: frozenset(),
     _M.EXPIRED: frozenset(),
     _M.CANCELLED: frozenset(),

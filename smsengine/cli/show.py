@@ -23,6 +23,7 @@ _MEANING = {
     MessageState.ACCEPTED: "accepted: no receipt yet",
     MessageState.DELIVERED: "delivered",
     MessageState.UNDELIVERED: "undelivered: says a receipt",
+    MessageState.UNCONFIRMED: "accepted; no receipt came in time",
     MessageState.REJECTED: "rejected: by the gateway",
     MessageState.UNKNOWN: "unknown: never sent again by itself",
     MessageState.EXPIRED: "expired: not sent in time",

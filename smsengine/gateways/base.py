@@ -12,7 +12,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import NamedTuple
+from pathlib import Path
+from typing import Generic, NamedTuple, Protocol, TypeVar
+
+from smsengine.clock import Clock
+from smsengine.config.yaml import Model
 
 
 class OutcomeKind(StrEnum):
@@ -45,7 +49,11 @@ class Scope(StrEnum):
 
 
 class Outcome(NamedTuple):
-    """The answer to one hand-over. ``code`` is the gateway's own, ``detail`` is for people."""
+    """The answer to one hand-over. ``code`` is the gateway's own, ``detail`` is for people.
+
+    ``part_ids`` are the gateway's names of the parts of a long message, where each part gets a
+    receipt of its own; the first of them is the ``gateway_id``.
+    """
 
     kind: OutcomeKind
     scope: Scope | None = None
@@ -54,20 +62,35 @@ class Outcome(NamedTuple):
     detail: str = ""
     retry_after_seconds: float | None = None
     not_before: datetime | None = None
+    part_ids: tuple[str, ...] = ()
 
 
 #: The answer of an adapter for a message that got no clearance: no byte of it left.
 HELD_BACK = Outcome(kind=OutcomeKind.TRANSIENT, code="held-back")
 
 
+class TemplateUse(NamedTuple):
+    """A text as a vendor's registered template: its id, and name and value of each parameter.
+
+    The parameters stand in the template's order; rendered, they give the message's text.
+    """
+
+    id: str
+    params: tuple[tuple[str, str], ...] = ()
+
+
 class Outbound(NamedTuple):
-    """One message on its way. ``address`` is E.164; ``reference`` is our stable name for it."""
+    """One message on its way; ``reference`` is our stable name for it, 35 safe characters.
+
+    ``address`` is E.164, or an e-mail address on a gateway of that channel.
+    """
 
     reference: str
     address: str
     network: str
     text: str
     segments: int
+    template: TemplateUse | None = None
 
 
 #: Asked with the messages whose first byte is about to leave together, once for each message.
@@ -89,23 +112,46 @@ class Receipt:
     """What the gateway or the telco says later.
 
     It names the message by the gateway's name for it, by our reference, or by both; one of them may
-    be empty.
+    be empty. A name of a part of a long message is as good. ``aliases`` are further spellings of
+    that name, of which exactly one may fit.
     """
 
     gateway_id: str
     status: ReceiptStatus
     code: str = ""
     reference: str = ""
+    aliases: tuple[str, ...] = ()
+    #: what came, as it came, without secrets, texts and whole numbers; cut to ``MOST_RAW``
+    raw: str = ""
+
+
+#: Characters of a raw receipt that are kept.
+MOST_RAW = 2000
+
+
+class Asked(NamedTuple):
+    """A message that was accepted and of which nothing was heard since."""
+
+    gateway_id: str
+    reference: str
+    address: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Callback:
-    """An HTTP request that a gateway makes to us, as it came."""
+    """An HTTP request that a gateway makes to us, as it came.
+
+    ``token`` is the last part of its path, ``url`` the whole address as the gateway sees it, and
+    ``remote`` the IP address it came from.
+    """
 
     method: str
     query: Mapping[str, str] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
+    token: str = ""
+    url: str = ""
+    remote: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -126,6 +172,13 @@ class Balance:
     at: datetime
 
 
+class Channel(StrEnum):
+    """What the addresses of a gateway are."""
+
+    PHONE = "phone"
+    EMAIL = "email"
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Capabilities:
     """What a gateway can, as data."""
@@ -142,6 +195,14 @@ class Capabilities:
     has_receipts: bool = False
     #: ``balance`` yields something
     has_balance: bool = False
+    #: ``reports`` yields something
+    can_report: bool = False
+    #: it takes a registered template and its parameters, and no text
+    needs_template: bool = False
+    #: a refused recipient may be told through the next gateway of the route
+    falls_back: bool = False
+    #: what its addresses are
+    channel: Channel = Channel.PHONE
     #: for so many seconds after the first hand-over a repeated reference is surely not sent twice
     idempotency_seconds: int = 0
 
@@ -200,6 +261,22 @@ class Gateway(ABC):
         """Receipts that have come since the last call."""
         return ()
 
+    def stored(self, receipts: Sequence[Receipt]) -> None:  # noqa: ARG002 - for overriding
+        """Told which of its receipts are in the ledger now: only then may they be acknowledged."""
+        return
+
+    def listen(self, wake: Callable[[], None]) -> None:  # noqa: ARG002 - for overriding
+        """Take what to call when receipts have come by themselves; ``receipts`` is called then."""
+        return
+
+    def reports(self, asked: Sequence[Asked]) -> Sequence[Receipt]:
+        """Ask what became of accepted messages; whatever is not known yet is left out.
+
+        Raises:
+            GatewayError: it cannot be told now.
+        """
+        raise NotImplementedError
+
     def verify_callback(self, callback: Callback) -> bool:  # noqa: ARG002 - for overriding
         """Say whether a callback really is this gateway's; pure."""
         return False
@@ -218,3 +295,48 @@ class Gateway(ABC):
     @abstractmethod
     def close(self) -> None:
         """Let go of files and connections."""
+
+
+class Vault(Protocol):
+    """Keeps a gateway's changing secret, sealed, for all machines."""
+
+    def read(self) -> str | None:
+        """What was kept last; None at first."""
+
+    def replace(self, renew: Callable[[str | None], str]) -> str:
+        """Change the secret, one machine at a time.
+
+        Args:
+            renew: called with what is kept at that moment; gives what is kept from now on, or the
+                same when somebody else was quicker. What it raises is raised.
+
+        Returns:
+            What is kept now, durably.
+        """
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Site:
+    """What an adapter gets from the installation that it stands in."""
+
+    #: the gateway's name in the configuration
+    name: str
+    #: where relative paths start
+    folder: Path
+    clock: Clock
+    vault: Vault
+
+
+OptionsT = TypeVar("OptionsT", bound=Model)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Kind(Generic[OptionsT]):
+    """A kind of gateway: the keys of its configuration, and how it is opened.
+
+    A plug-in names one of these under the entry point ``smsengine.gateways``.
+    """
+
+    options: type[OptionsT]
+    #: Raises GatewayError: it cannot be opened, e.g. its file cannot be written.
+    open: Callable[[OptionsT, Site], Gateway]

@@ -23,6 +23,7 @@ from smsengine.gateways.base import (
     Capabilities,
     Clearance,
     Gateway,
+    Kind,
     Outbound,
     Outcome,
     OutcomeKind,
@@ -137,3 +138,6 @@ class FileGateway(Gateway):
 
 def _accepted(reference: str) -> Outcome:
     return Outcome(kind=OutcomeKind.ACCEPTED, gateway_id=reference)
+
+
+KIND = Kind(options=Options, open=lambda options, site: FileGateway(options, site.folder))

@@ -9,13 +9,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from smsengine.clock import Clock
+from smsengine.gateways.base import Kind
 from smsengine.gateways.http_client import HttpClient
 from smsengine.gateways.http_gateway import HttpGateway
 from smsengine.gateways.http_log import ExchangeLog, Redactor
 from smsengine.gateways.http_options import HttpOptions as Options
 from smsengine.gateways.http_table import TableVendor
 
-__all__ = ["HttpTableGateway", "Options"]
+__all__ = ["KIND", "HttpTableGateway", "Options"]
 
 
 class HttpTableGateway(HttpGateway):
@@ -48,3 +49,9 @@ class HttpTableGateway(HttpGateway):
             redactor=redactor,
             log=log,
         )
+
+
+KIND = Kind(
+    options=Options,
+    open=lambda options, site: HttpTableGateway(options, site.folder, site.name, site.clock),
+)

@@ -22,6 +22,7 @@ from smsengine.gateways.base import (
     Capabilities,
     Clearance,
     Gateway,
+    Kind,
     Outbound,
     Outcome,
     OutcomeKind,
@@ -139,3 +140,8 @@ class _TakenSoFar:
 
     def close(self) -> None:
         self._file.close()
+
+
+KIND = Kind(
+    options=Options, open=lambda options, site: SimulatedGateway(options, site.folder, site.clock)
+)

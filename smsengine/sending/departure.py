@@ -8,13 +8,14 @@ leave, and waits again as if nothing had happened.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from smsengine.clock import VIETNAM, Clock
 from smsengine.errors import StoreAwayError
-from smsengine.gateways.base import HELD_BACK, Gateway, Outbound, Outcome, OutcomeKind
+from smsengine.gateways.base import HELD_BACK, Gateway, Outbound, Outcome, OutcomeKind, TemplateUse
 from smsengine.hours import SendingHours
 from smsengine.sending.journal import FlightJournal
 from smsengine.sending.pace import LATE_SECONDS, Pace
@@ -167,7 +168,14 @@ def _outbound(message: Claimed) -> Outbound:
         network=message.network,
         text=message.text,
         segments=message.segments,
+        template=_template(message.template) if message.template else None,
     )
+
+
+def _template(kept: str) -> TemplateUse:
+    """A registered template as planning wrote it: its id, and pairs of name and value."""
+    name, params = json.loads(kept)
+    return TemplateUse(name, tuple((key, value) for key, value in params))
 
 
 def _broke_off(error: Exception) -> Outcome:

@@ -65,6 +65,7 @@ class Judge:
         self._chance = chance
         self._window = timedelta(seconds=sheet.idempotency_seconds)
         self._ask_after = timedelta(seconds=sheet.query_after_seconds)
+        self._falls_back = sheet.falls_back
         self._next_route = next_route
         self._stop_rules = stop_rules
         self._refusals: dict[int, int] = {}
@@ -104,8 +105,7 @@ class Judge:
     def _of_outcome(
         self, verdict: Verdict, parcel: Parcel, message: Claimed, outcome: Outcome, now: datetime
     ) -> None:
-        sender = outcome.scope is Scope.SENDER
-        next_gateway = self._next_route(message) if sender else None
+        next_gateway = self._next_route(message) if self._may_go_on(outcome) else None
         reaction = react(
             outcome,
             Situation(
@@ -128,6 +128,14 @@ class Judge:
         self._count_share(verdict, message.run_id, reaction.state)
         self._count_refusal(verdict, message, outcome, reaction)
         self._count_complaint(verdict, outcome, reaction)
+
+    def _may_go_on(self, outcome: Outcome) -> bool:
+        """Say whether the next gateway of the route may take what this one refused."""
+        if outcome.kind is not OutcomeKind.REJECTED:
+            return False
+        return outcome.scope is Scope.SENDER or (
+            self._falls_back and outcome.scope is Scope.RECIPIENT
+        )
 
     def _gateway_after(
         self, message: Claimed, reaction: Reaction, next_gateway: str | None

@@ -91,7 +91,7 @@ def _rejected(outcome: Outcome, situation: Situation) -> Reaction:
     if outcome.scope is Scope.ACCOUNT:
         # No message's fault: all keep their places, and this attempt does not count.
         return Reaction(state=MessageState.QUEUED, due_at=situation.due_at, pauses_lane=True)
-    if outcome.scope is Scope.SENDER and situation.has_next_route:
+    if situation.has_next_route and outcome.scope in (Scope.SENDER, Scope.RECIPIENT):
         return Reaction(state=MessageState.QUEUED, due_at=situation.due_at, next_route=True)
     return Reaction(state=MessageState.REJECTED, due_at=situation.now, burns=True)
 

@@ -17,8 +17,8 @@ from smsengine.config.job import LoadedJob, load_job, topic_of
 from smsengine.config.settings import GatewaySettings, load_settings
 from smsengine.config.yaml import Document, build
 from smsengine.errors import ConfigError, StoreError, UsageError
-from smsengine.gateways import file, http, simulated
-from smsengine.gateways.base import Gateway
+from smsengine.gateways.base import Gateway, Site
+from smsengine.gateways.kinds import kind_names, kind_of
 from smsengine.identity import own_identity
 from smsengine.planning.planner import Planner
 from smsengine.sending.crew import Inline, Threads
@@ -28,13 +28,12 @@ from smsengine.sending.journal import FlightJournal
 from smsengine.sending.lane import Count, Lane
 from smsengine.sending.pace import Pace, Rate
 from smsengine.sending.routing import Route, alone, ordered, weighted
+from smsengine.service.vault import TokenVault
 from smsengine.store import installation, schema
 from smsengine.store.engine import Store
 from smsengine.store.runs import Run
 from smsengine.timetable import Timetable
 from smsengine.workdays import Workdays
-
-GATEWAY_KINDS = ("file", "http", "simulated")
 
 
 class Engine:
@@ -231,20 +230,23 @@ class Engine:
         """
         settings = self.gateway_settings(name)
         at = ("gateways", name)
-        if settings.kind == "file":
-            options = build(file.Options, self._document, data=settings.options, at=at)
-            return file.FileGateway(options, self.folder)
-        if settings.kind == "simulated":
-            played = build(simulated.Options, self._document, data=settings.options, at=at)
-            return simulated.SimulatedGateway(played, self.folder, self.clock)
-        if settings.kind == "http":
-            context = {"folder": self.folder}
-            told = build(
-                http.Options, self._document, data=settings.options, at=at, context=context
-            )
-            return http.HttpTableGateway(told, self.folder, name, self.clock)
-        known = ", ".join(GATEWAY_KINDS)
-        raise self._document.error((*at, "kind"), f"is {settings.kind!r}; there are: {known}.")
+        kind = kind_of(settings.kind)
+        if kind is None:
+            known = ", ".join(kind_names())
+            raise self._document.error((*at, "kind"), f"is {settings.kind!r}; there are: {known}.")
+        context = {"folder": self.folder}
+        options = build(kind.options, self._document, data=settings.options, at=at, context=context)
+        return kind.open(options, self._site(name))
+
+    def _site(self, name: str) -> Site:
+        vault = TokenVault(
+            store=lambda: self.store,
+            key=lambda: self.key,
+            gateway=name,
+            holder=self.identity,
+            clock=self.clock,
+        )
+        return Site(name=name, folder=self.folder, clock=self.clock, vault=vault)
 
     def planner(self, outbox: Store, progress: Callable[[int], None]) -> Planner:
         """A planner that compares with the ledger and writes into ``outbox``."""

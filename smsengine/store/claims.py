@@ -48,6 +48,7 @@ class Claimed(NamedTuple):
     burnt: int
     due_at: datetime
     unknown_since: datetime | None
+    template: str | None = None
     #: This gateway alone may take it, since others of its route refused our name.
     pinned: bool = False
 

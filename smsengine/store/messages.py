@@ -40,6 +40,7 @@ class Draft(NamedTuple):
     text: str
     text_hash: bytes
     segments: int
+    template: str | None = None
 
 
 class Known(NamedTuple):

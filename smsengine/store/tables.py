@@ -170,6 +170,8 @@ messages = Table(
     Column("text", Text, nullable=False),
     Column("text_hash", LargeBinary(16), nullable=False),
     Column("segments", Integer, nullable=False),
+    # JSON: the registered template and its parameters, for gateways that take no text; else empty.
+    Column("template", Text),
     Column("state", String(12), nullable=False),
     Column("due_at", Instant, nullable=False),
     # The number of the newest hand-over: with the worker it names it, and is never used again.
@@ -260,8 +262,35 @@ receipts = Table(
     Column("code", String(LONGEST_CODE), nullable=False),
     Column("received_at", Instant, nullable=False),
     Column("message_id", Key, ForeignKey("messages.id")),
+    # Further spellings of the gateway's name, a blank between them; exactly one may fit.
+    Column("aliases", Text, nullable=False, server_default=""),
+    # What came the first time, without secrets, texts and whole numbers; goes with the purge.
+    Column("raw", Text, nullable=False, server_default=""),
+    # How often the same was said.
+    Column("times", Integer, nullable=False, server_default="1"),
     Index("ix_receipts_message_id", "message_id"),
     UniqueConstraint("gateway", "gateway_id", "status", "code"),
+)
+
+# Parts of long messages that get receipts of their own, by the gateway's names of them.
+parts = Table(
+    "parts",
+    metadata,
+    Column("gateway", String(60), primary_key=True),
+    Column("part_id", String(LONGEST_GATEWAY_ID), primary_key=True),
+    Column("message_id", Key, nullable=False),
+    Column("status", String(20)),
+    Index("ix_parts_message_id", "message_id"),
+    sqlite_with_rowid=False,
+)
+
+# Secrets that a gateway changes by itself, such as tokens that serve once; sealed.
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("gateway", String(60), primary_key=True),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("changed_at", Instant, nullable=False),
 )
 
 # One row for each gateway, shared by all machines. Instants are seconds since 1970 by the

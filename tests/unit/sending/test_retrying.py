@@ -70,7 +70,7 @@ def expected(
     """The state of the table."""
     if in_doubt:
         return IN_DOUBT[kind, scope]
-    if (kind, scope) == (K.REJECTED, S.SENDER) and next_route:
+    if kind is K.REJECTED and scope in (S.SENDER, S.RECIPIENT) and next_route:
         return M.QUEUED
     if kind is K.TRANSIENT and burnt >= LAST:
         return M.REJECTED
@@ -153,11 +153,11 @@ def test_only_complaints_about_the_rate_slow_the_lane(
 
 @pytest.mark.parametrize(("kind", "scope"), ANY)
 @pytest.mark.parametrize("next_route", ROUTES)
-def test_only_a_refused_name_goes_to_the_next_route(
+def test_only_a_refused_name_or_recipient_goes_to_the_next_route(
     kind: OutcomeKind, scope: Scope | None, *, next_route: bool
 ) -> None:
-    """Another gateway may know our name; nothing else is a reason to change."""
-    refused = kind is K.REJECTED and scope is S.SENDER
+    """Another gateway may know our name, or reach whom this one cannot; nothing else is a reason."""
+    refused = kind is K.REJECTED and scope in (S.SENDER, S.RECIPIENT)
     after = reaction(kind, scope, has_next_route=next_route)
     assert (refused and next_route) == after.next_route
 
