@@ -156,7 +156,7 @@ def test_only_complaints_about_the_rate_slow_the_lane(
 def test_only_a_refused_name_or_recipient_goes_to_the_next_route(
     kind: OutcomeKind, scope: Scope | None, *, next_route: bool
 ) -> None:
-    """Another gateway may know our name, or reach whom this one cannot; nothing else is a reason."""
+    """Another gateway may know our name, or reach whom this one cannot; nothing else counts."""
     refused = kind is K.REJECTED and scope in (S.SENDER, S.RECIPIENT)
     after = reaction(kind, scope, has_next_route=next_route)
     assert (refused and next_route) == after.next_route
