@@ -172,6 +172,17 @@ class Balance:
     at: datetime
 
 
+class RegisteredTemplate(NamedTuple):
+    """A template as the vendor has it: its id, and its text with ``{P2,50}`` for parameters.
+
+    ``network`` is empty where the vendor keeps one list for all networks.
+    """
+
+    id: str
+    network: str
+    text: str
+
+
 class Channel(StrEnum):
     """What the addresses of a gateway are."""
 
@@ -195,6 +206,8 @@ class Capabilities:
     has_receipts: bool = False
     #: ``balance`` yields something
     has_balance: bool = False
+    #: ``registered_templates`` yields something
+    lists_templates: bool = False
     #: ``reports`` yields something
     can_report: bool = False
     #: it takes a registered template and its parameters, and no text
@@ -254,6 +267,17 @@ class Gateway(ABC):
 
         Raises:
             GatewayError: it cannot be told now.
+        """
+        raise NotImplementedError
+
+    def registered_templates(self, sender: str) -> Sequence[RegisteredTemplate]:
+        """The templates that the vendor has registered for a sender's name.
+
+        Args:
+            sender: the brandname; empty for the one that the gateway's configuration names.
+
+        Raises:
+            GatewayError: they cannot be told now.
         """
         raise NotImplementedError
 
