@@ -364,3 +364,8 @@ class Kind(Generic[OptionsT]):
     options: type[OptionsT]
     #: Raises GatewayError: it cannot be opened, e.g. its file cannot be written.
     open: Callable[[OptionsT, Site], Gateway]
+    #: what the addresses of such gateways are, as their sheets say: a job is judged by it when it
+    #: is read, and nothing is opened for that
+    channel: Channel = Channel.PHONE
+    #: they take a registered template and no text, as their sheets say
+    needs_template: bool = False
