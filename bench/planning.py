@@ -35,7 +35,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from smsengine.period import Period
 from smsengine.service import samples
 from smsengine.service.bootstrap import Engine
-from smsengine.service.extracts import order_for
+from smsengine.service.orders import order_for
 from smsengine.store.tables import messages, runs
 
 ROOT = Path(__file__).resolve().parent.parent

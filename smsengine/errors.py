@@ -9,7 +9,8 @@ SmsEngineError
 ├── RowError             one row cannot become a message (carries the skip reason)
 │   ├── TextError        a character or a text cannot be sent
 │   ├── NumberError      a figure is not what the declared locale says
-│   └── PhoneError       a number cannot receive the notice
+│   ├── PhoneError       a number cannot receive the notice
+│   └── EmailError       an e-mail address cannot receive the notice
 ├── RefusedError         a guard or a rule refuses the run
 │   └── BusyError        … since another process is at it
 ├── DeposedError         another machine leads now
@@ -82,6 +83,12 @@ class PhoneError(RowError):
     """The number cannot receive this notice."""
 
     reason = SkipReason.BAD_PHONE
+
+
+class EmailError(RowError):
+    """The address cannot receive this notice."""
+
+    reason = SkipReason.BAD_EMAIL
 
 
 class RefusedError(SmsEngineError):

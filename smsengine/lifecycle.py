@@ -113,6 +113,9 @@ class SkipReason(StrEnum):
     DUPLICATE_ROW = "duplicate-row"
     CONFLICTING_ROWS = "conflicting-rows"
     CHANGED_AFTER_SENT = "changed-after-sent"
+    NOT_REGISTERED = "not-registered"
+    NO_EMAIL = "no-email"
+    BAD_EMAIL = "bad-email"
 
 
 _M = MessageState

@@ -20,6 +20,7 @@ from importlib.resources import files
 import phonenumbers
 from phonenumbers import PhoneNumberType
 
+from smsengine import mailbox
 from smsengine.errors import PhoneError
 from smsengine.lifecycle import SkipReason
 
@@ -47,12 +48,20 @@ class Phone:
     e164: str  #: ``+84912345678``
     network: str  #: the network its prefix belonged to at first; "" if unknown
 
+    @property
+    def address(self) -> str:
+        """What a message is sent to."""
+        return self.e164
+
 
 def mask(number: str) -> str:
     """Return a number for logs and sentences: ``+84912345678`` -> ``091***5678``.
 
-    Numbers of fewer than eight digits, which are no subscriber's, become ``***``.
+    Numbers of fewer than eight digits, which are no subscriber's, become ``***``; of an e-mail
+    address its domain stays.
     """
+    if "@" in number:
+        return mailbox.mask(number)
     digits = re.sub("[^0-9]", "", number)
     if number.startswith("+84"):
         digits = "0" + digits[2:]
@@ -64,8 +73,9 @@ _MOBILE = re.compile(r"(?<![0-9])(?:\+84|%2[Bb]84|84|0)([35789][0-9]{8})(?![0-9]
 
 
 def mask_numbers(said: str) -> str:
-    """What was said, with every mobile number in it masked."""
-    return _MOBILE.sub(lambda found: mask(f"+84{found[1]}"), said)
+    """What was said, with every mobile number and e-mail address in it masked."""
+    masked = _MOBILE.sub(lambda found: mask(f"+84{found[1]}"), said)
+    return mailbox.mask_addresses(masked)
 
 
 class PhoneBook:
@@ -76,6 +86,11 @@ class PhoneBook:
         self._networks = {row["prefix"]: row["network"] for row in _table("phone_prefixes.tsv")}
         self._networks.update(extra or {})
         self._moves = {row["old"]: row["new"] for row in _table("phone_moves_2018.tsv")}
+
+    @property
+    def networks(self) -> frozenset[str]:
+        """The names of all networks."""
+        return frozenset(self._networks.values())
 
     def parse(self, cell: str) -> list[Phone | PhoneError]:
         """Return every number of a cell in order, or why it cannot receive a text.

@@ -18,6 +18,7 @@ from smsengine.clock import ManualClock
 from smsengine.config.job import Column, ColumnType, Guards
 from smsengine.period import Period
 from smsengine.planning import release
+from smsengine.planning.manifest import Prices
 from smsengine.planning.messages import Composed, Composer, Recipe
 from smsengine.planning.planner import Order, Planned, Planner
 from smsengine.service.bootstrap import Engine
@@ -44,13 +45,12 @@ _RECIPE = Recipe(
     },
     places={"code": 0, "name": 1, "paid": 2},
     subject="code",
-    phone_places=(3,),
+    cells=(3,),
     contacts=None,
     numbers="plain",
     template=TEMPLATE,
     template_name="c12-statement.j2",
     extra_prefixes={},
-    forbidden="",
     max_segments=3,
     money="paid",
 )
@@ -117,7 +117,7 @@ class Office:
             "owner": "central",
             "gateway": "trial",
             "priority": 5,
-            "price": 850,
+            "prices": Prices(others=850),
             "guards": Guards(money="paid", max_cost=10**12),
             "needs_approval": False,
             "recipe": a_recipe(**recipe),

@@ -59,7 +59,7 @@ def _facts(engine: Engine, name: str, row: LaneRow, now: float) -> dict[str, obj
         "kind": settings.kind,
         "rate": f"{rate.per_second:g} {rate.unit}/s" if rate else None,
         "window": str(window) if window else None,
-        "price": engine.price_today(name),
+        "price": engine.prices_today(name).others,
         "breaker": row.breaker.value,
         "paused_because": row.paused_because,
         "said": _said(row, now),

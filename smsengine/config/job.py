@@ -13,6 +13,7 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
 from smsengine.config.amounts import Dong, Duration, Share, Wave, duration
+from smsengine.config.registered import Registered
 from smsengine.config.schedule import AT_ONCE, Schedule
 from smsengine.config.secret import is_reference
 from smsengine.config.yaml import Document, Model, build, load
@@ -155,18 +156,23 @@ class Contacts(Model):
 
 
 class Recipient(Model):
-    """Who is told: the subject, and its phones in the row or in a table of contacts."""
+    """Who is told: the subject, and its phones or addresses in the row or in a table."""
 
     subject: Name
     phones: tuple[str, ...] = Field(
         default=(), description="columns of the extract with phone numbers"
     )
     contacts: Contacts | None = None
+    emails: tuple[str, ...] = Field(
+        default=(), description="columns of the extract with e-mail addresses"
+    )
 
     @model_validator(mode="after")
-    def _one_of_both(self) -> Recipient:
-        if bool(self.phones) == (self.contacts is not None):
-            raise ValueError("needs either phones: [columns] or contacts:, and not both.")
+    def _one_of_all(self) -> Recipient:
+        if [bool(self.phones), self.contacts is not None, bool(self.emails)].count(True) != 1:
+            raise ValueError(
+                "needs either phones: [columns], emails: [columns] or contacts:, and only one."
+            )
         return self
 
 
@@ -233,6 +239,11 @@ class Job(Model):
     columns: Mapping[Name, Column] = Field(min_length=1)
     recipient: Recipient
     template: str | None = Field(default=None, description="default: the job's own name")
+    registered: str | None = Field(
+        default=None,
+        pattern=r"^[a-z0-9][a-z0-9-]*$",
+        description="the registered template that its texts must be",
+    )
     gateway: str = Field(description="a gateway or a route of the configuration")
     guards: Guards
     approval: Literal["auto", "required"] = "auto"
@@ -284,6 +295,7 @@ class LoadedJob(Model):
     template_path: Path
     data_folder: Path
     job: Job
+    registered: Registered | None = None
 
 
 def load_job(path: Path, *, jobs: Path, templates: Path, data: Path) -> tuple[LoadedJob, Document]:

@@ -28,6 +28,9 @@ class Price(Model):
 
     from_day: date = Field(alias="from", description="first day of this price")
     per_segment: Dong = Field(ge=0, le=1_000_000, description="đồng for one segment")
+    networks: tuple[str, ...] = Field(
+        default=(), description="networks it is for; without it all others"
+    )
 
 
 class Rate(NamedTuple):
@@ -63,6 +66,15 @@ class GatewaySettings(Model):
         min_length=1, description="contract prices by date; nothing is sent without one"
     )
     forbidden: str = Field(default="", description="characters that this gateway refuses")
+    max_characters: int | None = Field(
+        default=None, ge=1, description="most characters of a text that it takes"
+    )
+    max_segments: int | None = Field(
+        default=None, ge=1, description="most segments of a text that it takes"
+    )
+    unicode: bool = Field(
+        default=False, description="it takes texts beyond plain letters, in UCS-2"
+    )
     batch: int = Field(default=200, ge=1, le=5000, description="most messages claimed at once")
     rate: Annotated[InstanceOf[Rate], BeforeValidator(_rate)] | None = Field(
         default=None,
@@ -78,13 +90,15 @@ class GatewaySettings(Model):
         """The keys that belong to the gateway's kind."""
         return dict(self.model_extra or {})
 
-    def price_on(self, day: date) -> int:
-        """đồng for one segment on that day.
+    def price_on(self, day: date, network: str = "") -> int:
+        """đồng for one segment on that day, to a network or to all that have no price of their own.
 
         Raises:
             ConfigError: no price is in force on that day.
         """
-        in_force = [price for price in self.prices if price.from_day <= day]
+        begun = [price for price in self.prices if price.from_day <= day]
+        own = [price for price in begun if network in price.networks]
+        in_force = own or [price for price in begun if not price.networks]
         if not in_force:
             raise ConfigError(f"No price of this gateway is in force on {day}; add one to prices.")
         return max(in_force, key=lambda price: price.from_day).per_segment

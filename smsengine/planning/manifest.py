@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from smsengine.lifecycle import SkipReason
@@ -23,6 +24,8 @@ PHONE_REASONS = frozenset(
         SkipReason.SHORT_CODE,
         SkipReason.FOREIGN_PHONE,
         SkipReason.PHONE_REVIEW,
+        SkipReason.NO_EMAIL,
+        SkipReason.BAD_EMAIL,
     }
 )
 
@@ -40,6 +43,22 @@ class Warnings:
             self.first.append(sentence)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Prices:
+    """What one segment costs, in đồng: to some networks, and to all others."""
+
+    others: int
+    networks: Mapping[str, int] = field(default_factory=dict)
+
+    def of(self, network: str) -> int:
+        """The price of a segment to a network."""
+        return self.networks.get(network, self.others)
+
+    def cost(self, segments: Mapping[str, int]) -> int:
+        """What segments cost, given by network."""
+        return sum(count * self.of(network) for network, count in segments.items())
+
+
 @dataclass(kw_only=True)
 class Tally:
     """Adds up what is written into a run. Money is đồng."""
@@ -48,17 +67,21 @@ class Tally:
     extra_recipients: int = 0
     already_planned: int = 0
     messages: int = 0
-    segments: int = 0
     money: int = 0
     lowest: int | None = None
     highest: int | None = None
     seal: int = 0
+    networks: Counter[str] = field(default_factory=Counter)
     lengths: Counter[int] = field(default_factory=Counter)
     reasons: Counter[SkipReason] = field(default_factory=Counter)
 
     @property
     def skips(self) -> int:
         return self.reasons.total()
+
+    @property
+    def segments(self) -> int:
+        return self.networks.total()
 
     @property
     def without_phone(self) -> int:
@@ -78,17 +101,18 @@ class Tally:
         """Count messages that were written."""
         self.messages += len(drafts)
         self.lengths.update(draft.segments for draft in drafts)
-        self.segments += sum(draft.segments for draft in drafts)
+        for draft in drafts:
+            self.networks[draft.network] += draft.segments
         self.seal += seal_of([draft.text_hash for draft in drafts])
 
     def skip(self, skips: list[SkippedRow]) -> None:
         """Count rows that got no message."""
         self.reasons.update(skip.reason for skip in skips)
 
-    def withdraw(self, text_hash: bytes, segments: int) -> None:
+    def withdraw(self, text_hash: bytes, segments: int, network: str) -> None:
         """Take back a message that was written."""
         self.messages -= 1
-        self.segments -= segments
+        self.networks[network] -= segments
         self.lengths[segments] -= 1
         self.seal -= seal_of([text_hash])
 
@@ -102,6 +126,9 @@ class Tally:
             "skips": self.skips,
             "skip_reasons": {reason.value: count for reason, count in sorted(self.reasons.items())},
             "segments": self.segments,
+            "segments_by_network": {
+                network: count for network, count in sorted(self.networks.items()) if count
+            },
             "messages_by_segments": {
                 str(length): count for length, count in sorted(self.lengths.items()) if count
             },

@@ -11,17 +11,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from smsengine.config.job import Column, ColumnType
-from smsengine.errors import PhoneError, RowError
+from smsengine.config.registered import Registered
+from smsengine.errors import RowError
 from smsengine.lifecycle import SkipReason
+from smsengine.mailbox import Mailbox
 from smsengine.period import Period
-from smsengine.phone import Phone, PhoneBook
+from smsengine.phone import Phone
 from smsengine.planning.columns import reader
-from smsengine.planning.recipients import Contacts, cell_finder, phones_in
+from smsengine.planning.recipients import Contacts, address_reader, cell_finder
+from smsengine.planning.registering import Registrar
 from smsengine.planning.templates import MessageTemplate
 from smsengine.sources.base import Row
 from smsengine.store.messages import Draft
 from smsengine.store.skips import SkippedRow
-from smsengine.text.gsm import measure
+from smsengine.text.gsm import Measure, measure
 from smsengine.text.numerals import Locale, amounts_in
 
 #: What Python prints for an empty value. Not "nan": folded, that is a Vietnamese word.
@@ -31,8 +34,21 @@ _HASH_BYTES = 16
 
 
 @dataclass(frozen=True, kw_only=True)
+class HouseRules:
+    """What a text must be to get through all gateways of a route; None for no limit."""
+
+    forbidden: str = ""
+    max_characters: int | None = None
+    max_segments: int | None = None
+    unicode: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """All that is needed to turn a row into messages; plain data."""
+    """All that is needed to turn a row into messages; plain data.
+
+    ``cells`` are the places of the columns with phones, or with e-mail addresses if ``is_email``.
+    """
 
     topic: str
     period: Period
@@ -40,15 +56,18 @@ class Recipe:
     columns: Mapping[str, Column]
     places: Mapping[str, int]
     subject: str
-    phone_places: tuple[int, ...]
+    cells: tuple[int, ...]
     contacts: Contacts | None
     numbers: Locale
     template: str
     template_name: str
     extra_prefixes: Mapping[str, str]
-    forbidden: str
     max_segments: int
     money: str | None
+    rules: HouseRules = field(default_factory=HouseRules)
+    is_email: bool = False
+    registered: Registered | None = None
+    registered_name: str = ""
     only: frozenset[str] = frozenset()
 
 
@@ -106,14 +125,19 @@ class Composer:
         self._template = MessageTemplate(recipe.template, recipe.template_name, recipe.period)
         self._template.require([*recipe.columns, "period"])
         self._hasher = Hasher(recipe.key, recipe.topic, str(recipe.period))
-        self._book = PhoneBook(recipe.extra_prefixes)
-        self._find_cells = cell_finder(recipe.phone_places, recipe.contacts)
+        self._read_addresses = address_reader(
+            is_email=recipe.is_email, extra_prefixes=recipe.extra_prefixes
+        )
+        self._find_cells = cell_finder(recipe.cells, recipe.contacts)
+        self._registrar = (
+            Registrar(recipe.registered, recipe.registered_name) if recipe.registered else None
+        )
         self._readers = [
             (name, recipe.places[name], reader(column.type, recipe.numbers), column.optional)
             for name, column in recipe.columns.items()
         ]
         self._subject_place = recipe.places[recipe.subject]
-        self._last_place = max([*recipe.places.values(), *recipe.phone_places])
+        self._last_place = max([*recipe.places.values(), *recipe.cells])
         self._subject_reader = reader(ColumnType.CODE, recipe.numbers)
         self._amounts = [
             name
@@ -147,13 +171,15 @@ class Composer:
             return
         result.source_rows += 1
         self._count_money(values, result)
-        phones = phones_in(self._find_cells(row.values, subject), self._book)
-        result.extra_recipients += len(phones) - 1
-        for phone in phones:
-            if isinstance(phone, PhoneError):
-                result.skips.append(SkippedRow(row.number, subject, phone.reason, str(phone)))
-            else:
-                result.drafts.append(self._draft(row.number, subject, phone, text, segments))
+        told = self._read_addresses(self._find_cells(row.values, subject))
+        result.extra_recipients += len(told) - 1
+        for one in told:
+            try:
+                if isinstance(one, RowError):
+                    raise one
+                result.drafts.append(self._draft(row.number, subject, one, text, segments))
+            except RowError as error:
+                result.skips.append(SkippedRow(row.number, subject, error.reason, str(error)))
 
     def _subject(self, row: Row) -> str:
         if row.fault and len(row.values) <= self._last_place:
@@ -181,25 +207,20 @@ class Composer:
     def _text(self, values: Mapping[str, object]) -> tuple[str, int]:
         text = self._template.render(values)
         self._prove(text, values)
-        segments = measure(text).segments
-        if segments > self._recipe.max_segments:
+        measured = measure(text)
+        if measured.segments > self._recipe.max_segments:
             raise RowError(
-                f"The text has {len(text)} characters, {segments} segments; the job allows"
+                f"The text has {len(text)} characters, {measured.segments} segments; the job allows"
                 f" {self._recipe.max_segments}.",
                 reason=SkipReason.TOO_LONG,
             )
-        return text, segments
+        prove_rules(text, measured, self._recipe.rules)
+        return text, measured.segments
 
     def _prove(self, text: str, values: Mapping[str, object]) -> None:
         """Read the figures back out of the text, and look for what must never be sent."""
         if "{{" in text or ("None" in text and _NOTHING.search(text)) or not text:
             raise RowError("The text is empty or holds an unfilled place.")
-        for char in self._recipe.forbidden:
-            if char in text:
-                raise RowError(
-                    f"The text holds {char!r}, which the gateway refuses.",
-                    reason=SkipReason.UNSENDABLE_TEXT,
-                )
         printed = amounts_in(text)
         for name in self._amounts:
             value = values[name]
@@ -217,9 +238,11 @@ class Composer:
             result.highest = amount if result.highest is None else max(result.highest, amount)
 
     def _draft(
-        self, row_number: int, subject: str, phone: Phone, text: str, segments: int
+        self, row_number: int, subject: str, told: Phone | Mailbox, text: str, segments: int
     ) -> Draft:
-        key = self._hasher.dedup_key(subject, phone.e164)
+        template = self._registrar.template_of(text, told.network) if self._registrar else None
+        address = told.address
+        key = self._hasher.dedup_key(subject, address)
         text_hash = self._hasher.text_hash(key, text)
         return Draft(
             row_number,
@@ -227,12 +250,40 @@ class Composer:
             1,
             None,
             subject,
-            phone.e164,
-            phone.network,
+            address,
+            told.network,
             text,
             text_hash,
             segments,
+            template,
         )
+
+
+def prove_rules(text: str, measured: Measure, rules: HouseRules) -> None:
+    """Make sure that every gateway of a route takes a text.
+
+    Raises:
+        RowError: the first rule that it breaks.
+    """
+    for char in rules.forbidden:
+        if char in text:
+            raise RowError(
+                f"The text holds {char!r}, which the gateway refuses.",
+                reason=SkipReason.UNSENDABLE_TEXT,
+            )
+    if not rules.unicode and not (text.isascii() and measured.encoding == "gsm7"):
+        raise RowError(
+            "The text has characters beyond plain letters, which the gateway does not take.",
+            reason=SkipReason.UNSENDABLE_TEXT,
+        )
+    if rules.max_characters is not None and len(text) > rules.max_characters:
+        raise _too_long(f"{len(text)} characters", rules.max_characters)
+    if rules.max_segments is not None and measured.segments > rules.max_segments:
+        raise _too_long(f"{measured.segments} segments", rules.max_segments)
+
+
+def _too_long(found: str, limit: int) -> RowError:
+    return RowError(f"The text has {found}; the gateway takes {limit}.", reason=SkipReason.TOO_LONG)
 
 
 def seal_of(text_hashes: Sequence[bytes]) -> int:

@@ -23,7 +23,7 @@ from smsengine.identity import is_surely_gone, is_surely_running
 from smsengine.lifecycle import RunKind, RunState, SkipReason
 from smsengine.planning.dedup import Dedup, Selection
 from smsengine.planning.guards import Before, Totals, trip
-from smsengine.planning.manifest import Tally, Warnings, sealed
+from smsengine.planning.manifest import Prices, Tally, Warnings, sealed
 from smsengine.planning.messages import Composed, Recipe
 from smsengine.planning.parallel import compose_all
 from smsengine.sources.base import Row
@@ -53,7 +53,7 @@ class Resend(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Order:
-    """What to plan. ``price`` is đồng for one segment; hashes are SHA-256 of the files.
+    """What to plan; hashes are SHA-256 of the files, empty for none.
 
     ``revision`` is the number that the run must get: whoever has looked at the period before it is
     planned is not overtaken by another run, or by a person who leaves it out.
@@ -63,7 +63,7 @@ class Order:
     owner: str
     gateway: str
     priority: int
-    price: int
+    prices: Prices
     guards: Guards
     needs_approval: bool
     recipe: Recipe
@@ -71,6 +71,7 @@ class Order:
     rows: Iterable[Row]
     job_hash: str
     template_hash: str
+    registered_hash: str = ""
     warnings: Warnings = field(default_factory=Warnings)
     without_figures: Callable[[set[str]], Iterable[str]] | None = None
     resend: Resend | None = None
@@ -268,7 +269,7 @@ class Planner:
             without_phone=tally.without_phone,
             skipped=tally.skips,
             messages=tally.messages,
-            cost=tally.segments * order.price,
+            cost=order.prices.cost(tally.networks),
         )
         return trip(
             order.guards,
@@ -296,7 +297,7 @@ class Planner:
             "already_planned": tally.already_planned,
             "segments": tally.segments,
             "money": tally.money,
-            "cost": tally.segments * order.price,
+            "cost": order.prices.cost(tally.networks),
             "waves": _waves(order, tally).to_json(),
             "valid_seconds": order.valid_seconds,
         }
@@ -323,12 +324,14 @@ def _facts(order: Order, kind: RunKind, tally: Tally, tripped: list[str]) -> dic
         "reason": order.reason,
         "gateway": order.gateway,
         "waves": list(_waves(order, tally).ends),
-        "price_per_segment": order.price,
-        "cost": tally.segments * order.price,
+        "price_per_segment": order.prices.others,
+        "prices_by_network": dict(order.prices.networks),
+        "cost": order.prices.cost(tally.networks),
         "money_column": order.guards.money if kind is RunKind.REGULAR else None,
         "source": order.source_name,
         "job_hash": order.job_hash,
         "template_hash": order.template_hash,
+        "registered_hash": order.registered_hash,
         "tripped": tripped,
         "warnings": order.warnings.count,
         "first_warnings": order.warnings.first,

@@ -1,11 +1,13 @@
-"""Who is told about a subject: the phones in its row, or in a table of contacts."""
+"""Who is told about a subject: the phones or addresses in its row, or a table of contacts."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+from smsengine import mailbox
 from smsengine.errors import PhoneError, RowError, SourceError
 from smsengine.lifecycle import SkipReason
+from smsengine.mailbox import Mailbox
 from smsengine.phone import Phone, PhoneBook
 from smsengine.planning.columns import read_code
 from smsengine.sources.base import Row, Source, Value
@@ -29,6 +31,14 @@ def phones_in(cells: Sequence[str], book: PhoneBook) -> list[Phone | PhoneError]
     for cell in cells:
         found.extend(phone for phone in book.parse(cell) if phone not in found)
     return found or [PhoneError("There is no phone number.", reason=SkipReason.NO_PHONE)]
+
+
+def addresses_in(cells: Sequence[str]) -> list[Mailbox | RowError]:
+    """Every e-mail address in these cells, each once, in the order of the cells."""
+    found: list[Mailbox | RowError] = []
+    for cell in cells:
+        found.extend(each for each in mailbox.parse(cell) if each not in found)
+    return found or [mailbox.none_at_all()]
 
 
 def load_contacts(
@@ -80,7 +90,19 @@ def _columns(names: Sequence[str]) -> str:
     return f"the column {listed}" if len(names) == 1 else f"the columns {listed}"
 
 
-#: How a row's phone cells are found: from the row's values and its subject.
+#: Who can be told, and why somebody cannot, from the cells that say so.
+Reader = Callable[[Sequence[str]], Sequence[Phone | Mailbox | RowError]]
+
+
+def address_reader(*, is_email: bool, extra_prefixes: Mapping[str, str]) -> Reader:
+    """Reads e-mail addresses, or phones with these prefixes on top of the built-in ones."""
+    if is_email:
+        return addresses_in
+    book = PhoneBook(extra_prefixes)
+    return lambda cells: phones_in(cells, book)
+
+
+#: How a row's cells with phones or addresses are found: from the row's values and its subject.
 CellFinder = Callable[[tuple[Value, ...], str], Sequence[str]]
 
 

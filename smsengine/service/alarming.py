@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 
 from smsengine.clock import VIETNAM
 from smsengine.lifecycle import Grade
+from smsengine.mailbox import mask_addresses
 from smsengine.phone import mask
 from smsengine.store import alarms
 from smsengine.store.runs import Run
@@ -44,7 +45,7 @@ class News:
 
 def masked(said: str) -> str:
     """What was said without whole phone numbers: ``0912 345 678`` becomes ``091***5678``."""
-    return _NUMBER.sub(lambda found: mask(_plain(found[0])), said)
+    return mask_addresses(_NUMBER.sub(lambda found: mask(_plain(found[0])), said))
 
 
 def _plain(number: str) -> str:

@@ -8,18 +8,24 @@ import threading
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import make_url
 
+from smsengine import mailbox
 from smsengine.clock import VIETNAM, Clock, SystemClock
 from smsengine.config import secret
-from smsengine.config.job import LoadedJob, load_job, topic_of
+from smsengine.config.job import Job, LoadedJob, load_job, topic_of
+from smsengine.config.registered import Registered, load_registered, registered_path
 from smsengine.config.settings import GatewaySettings, load_settings
 from smsengine.config.yaml import Document, build
 from smsengine.errors import ConfigError, StoreError, UsageError
-from smsengine.gateways.base import Gateway, Site
+from smsengine.gateways.base import Channel, Gateway, Kind, Site
 from smsengine.gateways.kinds import kind_names, kind_of
 from smsengine.identity import own_identity
+from smsengine.phone import PhoneBook
+from smsengine.planning.manifest import Prices
+from smsengine.planning.messages import HouseRules
 from smsengine.planning.planner import Planner
 from smsengine.sending.crew import Inline, Threads
 from smsengine.sending.departure import Departures
@@ -28,6 +34,7 @@ from smsengine.sending.journal import FlightJournal
 from smsengine.sending.lane import Count, Lane
 from smsengine.sending.pace import Pace, Rate
 from smsengine.sending.routing import Route, alone, ordered, weighted
+from smsengine.service.house_rules import misfits, prices_of, require_known_networks, rules_of
 from smsengine.service.vault import TokenVault
 from smsengine.store import installation, schema
 from smsengine.store.engine import Store
@@ -147,7 +154,30 @@ class Engine:
                 ("gateway",), f"is {loaded.job.gateway!r}; {self.config} has: {known}."
             )
         self._refuse_taken_topic(loaded, document)
-        return loaded
+        registered = self._registered(loaded.job, document)
+        route = self.route(loaded.job.gateway)
+        kinds = {name: self._kind(name) for name in route.gateways}
+        for key, fault in misfits(loaded.job, registered, route, kinds):
+            raise document.error((key,), fault)
+        return loaded.model_copy(update={"registered": registered})
+
+    def _registered(self, job: Job, document: Document) -> Registered | None:
+        """The registered template that a job names."""
+        if job.registered is None:
+            return None
+        path = registered_path(self.settings.templates, job.registered)
+        if not path.exists():
+            there = ", ".join(sorted(each.stem for each in path.parent.glob("*.yaml"))) or "none"
+            raise document.error(
+                ("registered",),
+                f"is {job.registered!r}, and there is no {path}; there are: {there}.",
+            )
+        return load_registered(path, self.networks)
+
+    @cached_property
+    def networks(self) -> frozenset[str]:
+        """The names of all networks, and that of e-mail addresses."""
+        return PhoneBook(self.settings.phones.extra_prefixes).networks | {mailbox.NETWORK}
 
     def _refuse_taken_topic(self, loaded: LoadedJob, document: Document) -> None:
         """A topic has one owner; the Centre's comes first."""
@@ -210,16 +240,15 @@ class Engine:
             ),
         )
 
-    def price_today(self, name: str) -> int:
-        """đồng for one segment, today in Vietnam: of a route, its dearest gateway's."""
+    def prices_today(self, name: str) -> Prices:
+        """đồng for one segment by network, today in Vietnam, of a route or a gateway."""
         today = self.clock.now().astimezone(VIETNAM).date()
-        used = self.route(name).gateways
-        return max(self.gateway_settings(gateway).price_on(today) for gateway in used)
+        require_known_networks(self.settings, self._document, self.networks)
+        return prices_of(self.route(name), self.settings.gateways, today)
 
-    def forbidden(self, name: str) -> str:
-        """Characters that any gateway of a route refuses."""
-        used = self.route(name).gateways
-        return "".join(self.gateway_settings(gateway).forbidden for gateway in used)
+    def house_rules(self, name: str) -> HouseRules:
+        """What a text must be for every gateway of a route."""
+        return rules_of([self.gateway_settings(each) for each in self.route(name).gateways])
 
     def gateway(self, name: str) -> Gateway:
         """Open a gateway.
@@ -230,13 +259,23 @@ class Engine:
         """
         settings = self.gateway_settings(name)
         at = ("gateways", name)
-        kind = kind_of(settings.kind)
-        if kind is None:
-            known = ", ".join(kind_names())
-            raise self._document.error((*at, "kind"), f"is {settings.kind!r}; there are: {known}.")
+        kind = self._kind(name)
         context = {"folder": self.folder}
         options = build(kind.options, self._document, data=settings.options, at=at, context=context)
         return kind.open(options, self._site(name))
+
+    def _kind(self, name: str) -> Kind[Any]:
+        settings = self.gateway_settings(name)
+        kind = kind_of(settings.kind)
+        if kind is None:
+            known = ", ".join(kind_names())
+            at = ("gateways", name, "kind")
+            raise self._document.error(at, f"is {settings.kind!r}; there are: {known}.")
+        return kind
+
+    def channel(self, name: str) -> Channel:
+        """What the addresses of a gateway are."""
+        return self._kind(name).channel
 
     def _site(self, name: str) -> Site:
         vault = TokenVault(

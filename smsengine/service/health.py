@@ -70,7 +70,7 @@ def _flights(engine: Engine) -> str:
 
 
 def _gateway(engine: Engine, name: str) -> str:
-    price = engine.price_today(name)
+    price = engine.prices_today(name).others
     with suppress(StoreAwayError):
         _require_account(engine, name)
     try:

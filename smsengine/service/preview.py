@@ -11,10 +11,12 @@ from smsengine.config.job import LoadedJob
 from smsengine.lifecycle import SkipReason
 from smsengine.period import Period
 from smsengine.phone import mask
+from smsengine.planning.manifest import Prices
 from smsengine.planning.messages import Composed, Composer
 from smsengine.planning.parallel import chunks
 from smsengine.service.bootstrap import Engine
-from smsengine.service.extracts import Extracts, recipe_for
+from smsengine.service.extracts import Extracts
+from smsengine.service.orders import recipe_for
 from smsengine.store.messages import Draft
 from smsengine.store.skips import SkippedRow
 
@@ -52,7 +54,7 @@ class Preview:
     """A stream of messages; what was skipped is counted while it is read."""
 
     composed: Iterator[Composed]
-    price: int
+    prices: Prices
     skips: Counter[SkipReason] = field(default_factory=Counter)
     skipped_rows: list[SkippedRow] = field(default_factory=list)
     rows: int = 0
@@ -75,7 +77,7 @@ class Preview:
             phone=mask(draft.address),
             text=draft.text,
             segments=draft.segments,
-            cost=draft.segments * self.price,
+            cost=draft.segments * self.prices.of(draft.network),
         )
 
 
@@ -90,4 +92,4 @@ def preview_job(
     source = Extracts(engine, loaded, period).open()
     composer = Composer(recipe_for(engine, loaded, period, source, key=_NO_KEY, only=only))
     composed = map(composer.compose, chunks(source.rows(), _CHUNK))
-    return Preview(composed=composed, price=engine.price_today(loaded.job.gateway))
+    return Preview(composed=composed, prices=engine.prices_today(loaded.job.gateway))

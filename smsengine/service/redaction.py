@@ -1,8 +1,9 @@
 """What must not be written into a log is taken out of it, under whatever key it comes. Pure.
 
-Numbers of phones are masked wherever they stand and however they are written. Texts of messages are
-dropped three times over: strings pass under known keys only, a string that reads like a notice is
-replaced by its length, and so is what a library quotes of a request.
+Numbers of phones are masked wherever they stand and however they are written, and so are e-mail
+addresses. Texts of messages are dropped three times over: strings pass under known keys only, a
+string that reads like a notice is replaced by its length, and so is what a library quotes of a
+request.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from pathlib import PurePath
 from traceback import extract_tb
 from typing import Any
 
+from smsengine.mailbox import mask_addresses
 from smsengine.phone import mask
 
 _KNOWN = """
@@ -73,7 +75,7 @@ def clean(said: str) -> str:
         return f"<text, {len(said)} characters>"
     plain = _FORM.sub("***", _QUERY.sub("?***", plain))
     plain = _NAMED.sub(lambda found: f"{found[1]}<text, {len(found[2])} characters>", plain)
-    plain = _DIGITS.sub(_masked, plain.replace("%20", " "))
+    plain = _DIGITS.sub(_masked, mask_addresses(plain.replace("%20", " ")))
     return plain if len(plain) <= LONGEST else plain[:LONGEST] + "…"
 
 

@@ -19,7 +19,7 @@ from smsengine.receipts.matching import store_receipts
 from smsengine.sending.tending import recover
 from smsengine.service import fence
 from smsengine.service.bootstrap import Engine
-from smsengine.service.extracts import order_for
+from smsengine.service.orders import order_for
 from smsengine.store import outbox, runs
 from smsengine.store.engine import Store
 from smsengine.store.runs import Run

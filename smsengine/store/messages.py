@@ -211,7 +211,7 @@ def withdraw(connection: Connection, run_id: int, subjects: Sequence[str]) -> Se
     """Take every message about these subjects out of a run that is still being planned.
 
     Returns:
-        row_number, subject, text_hash and segments of each.
+        row_number, subject, text_hash, segments and network of each.
     """
     taken: list[Any] = []
     for some in slices(subjects):
@@ -219,7 +219,11 @@ def withdraw(connection: Connection, run_id: int, subjects: Sequence[str]) -> Se
             delete(messages)
             .where(messages.c.run_id == run_id, messages.c.subject.in_(some))
             .returning(
-                messages.c.row_number, messages.c.subject, messages.c.text_hash, messages.c.segments
+                messages.c.row_number,
+                messages.c.subject,
+                messages.c.text_hash,
+                messages.c.segments,
+                messages.c.network,
             )
         )
         taken += connection.execute(statement).all()

@@ -127,7 +127,7 @@ def test_a_wrong_price_key_is_answered_with_the_known_ones(
     """A slip in a list of a mapping is shown with the keys there are."""
     assert (
         "6: gateways.trial.prices.0.per_sms: is not a known key;"
-        " the keys here are: from, per_segment."
+        " the keys here are: from, networks, per_segment."
         in refused(loaded, GATEWAY.replace("per_segment: 850", "per_sms: 850"))
     )
 

@@ -80,7 +80,7 @@ def test_withdrawing_undoes_writing(taken: int) -> None:
     once.write(all_of_them[taken:])
     whole.write(all_of_them)
     for each in all_of_them[:taken]:
-        whole.withdraw(each.text_hash, each.segments)
+        whole.withdraw(each.text_hash, each.segments, each.network)
     assert once.facts() == whole.facts()
 
 
@@ -105,11 +105,11 @@ def test_skips_are_counted_by_reason() -> None:
 
 
 @pytest.mark.parametrize("reason", SkipReason)
-def test_only_reasons_of_phones_mean_that_nobody_can_be_told(reason: SkipReason) -> None:
-    """The guard on missing phones counts the reasons that speak of a phone."""
+def test_only_reasons_of_addresses_mean_that_nobody_can_be_told(reason: SkipReason) -> None:
+    """The guard on missing phones counts the reasons that speak of a phone or an address."""
     tally = Tally()
     tally.skip([SkippedRow(2, "01909", reason, "x")])
-    speaks_of_a_phone = any(word in reason for word in ("phone", "landline", "short-code"))
+    speaks_of_a_phone = any(word in reason for word in ("phone", "landline", "short-code", "email"))
     assert (1 if speaks_of_a_phone else 0) == tally.without_phone == int(reason in PHONE_REASONS)
 
 

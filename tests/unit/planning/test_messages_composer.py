@@ -12,7 +12,7 @@ from smsengine.config.job import Column, ColumnType
 from smsengine.errors import ConfigError
 from smsengine.lifecycle import SkipReason
 from smsengine.period import Period
-from smsengine.planning.messages import Composer, Hasher
+from smsengine.planning.messages import Composer, Hasher, HouseRules
 from smsengine.sources.base import Row
 from smsengine.store.skips import SkippedRow
 from smsengine.text.gsm import measure
@@ -49,7 +49,7 @@ def counted(name: object, visits: object, share: object, template: str) -> dict[
         "given": Row(2, ("01909", name, visits, share, "0912345678")),
         "columns": WITH_COUNTS,
         "places": PLACES,
-        "phone_places": (4,),
+        "cells": (4,),
         "money": None,
         "template": template,
     }
@@ -126,6 +126,7 @@ def test_reasons_that_composing_cannot_give_are_few() -> None:
     reached = {
         "no-subject destroyed-code bad-value empty-value legacy-charset unsendable-text too-long",
         "no-phone bad-phone landline short-code foreign-phone phone-review unusable-row",
+        "not-registered no-email bad-email",
     }
     known = {name for line in reached for name in line.split()}
     later = {"no-figures", "duplicate-row", "conflicting-rows", "changed-after-sent"}
@@ -202,7 +203,7 @@ def test_without_a_watched_column_no_money_is_counted() -> None:
 @pytest.mark.parametrize("forbidden", [":", ".", "K"])
 def test_a_character_that_the_gateway_refuses(forbidden: str) -> None:
     """What this gateway would refuse is never handed to it."""
-    skip = only_skip(row(5), forbidden=f"#{forbidden}")
+    skip = only_skip(row(5), rules=HouseRules(forbidden=f"#{forbidden}"))
     assert ("unsendable-text", f"The text holds {forbidden!r}, which the gateway refuses.") == (
         skip.reason,
         skip.detail,
@@ -211,7 +212,7 @@ def test_a_character_that_the_gateway_refuses(forbidden: str) -> None:
 
 def test_a_character_that_is_not_in_the_text_is_no_matter() -> None:
     """A gateway's list refuses texts, not templates."""
-    assert [] == compose([row(5)], forbidden="#$&").skips
+    assert [] == compose([row(5)], rules=HouseRules(forbidden="#$&")).skips
 
 
 @pytest.mark.parametrize(
@@ -324,7 +325,7 @@ def test_only_the_chosen_subjects_are_composed() -> None:
 def test_contacts_tell_whom() -> None:
     """With a table of contacts the row's own phone does not count."""
     contacts = {"TA1": ("0987654321", "0912345678")}
-    composed = compose([row(2, "TA1"), row(3, "TA2")], contacts=contacts, phone_places=())
+    composed = compose([row(2, "TA1"), row(3, "TA2")], contacts=contacts, cells=())
     assert (["+84987654321", "+84912345678"], [(3, "no-phone")]) == (
         [draft.address for draft in composed.drafts],
         [(skip.row_number, skip.reason) for skip in composed.skips],

@@ -199,9 +199,7 @@ def test_the_order_of_rows_and_columns_does_not_matter(office: Office) -> None:
     """An extract exported anew, sorted otherwise and with its columns moved, tells nobody twice."""
     office.planned(EXTRACT)
     moved = [Row(each.number, each.values[::-1]) for each in reversed(EXTRACT)]
-    planned = office.plan(
-        moved, recipe_places={"paid": 1, "name": 2, "code": 3}, recipe_phone_places=(0,)
-    )
+    planned = office.plan(moved, recipe_places={"paid": 1, "name": 2, "code": 3}, recipe_cells=(0,))
     assert (None, []) == (planned.run, planned.selection.changed)
 
 

@@ -1,0 +1,115 @@
+"""What the gateways of a route ask of a job and of its texts, and what they cost. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
+from typing import Any
+
+from smsengine.config.job import Job
+from smsengine.config.registered import Registered, require_networks
+from smsengine.config.settings import GatewaySettings, Settings
+from smsengine.config.yaml import Document
+from smsengine.gateways.base import Channel, Kind
+from smsengine.planning.manifest import Prices
+from smsengine.planning.messages import HouseRules
+from smsengine.sending.routing import Route
+
+Kinds = Mapping[str, Kind[Any]]
+
+
+def rules_of(gateways: Sequence[GatewaySettings]) -> HouseRules:
+    """What a text must be for every one of these gateways."""
+    characters = [each.max_characters for each in gateways if each.max_characters is not None]
+    segments = [each.max_segments for each in gateways if each.max_segments is not None]
+    return HouseRules(
+        forbidden="".join(each.forbidden for each in gateways),
+        max_characters=min(characters, default=None),
+        max_segments=min(segments, default=None),
+        unicode=all(each.unicode for each in gateways),
+    )
+
+
+def prices_of(route: Route, gateways: Mapping[str, GatewaySettings], day: date) -> Prices:
+    """What a route costs: for each network, its dearest gateway for that network.
+
+    Raises:
+        ConfigError: a gateway has no price in force on that day.
+    """
+    others = _dearest(route, gateways, day, "")
+    networks = {
+        network: price
+        for network in _named(route, gateways)
+        if (price := _dearest(route, gateways, day, network)) != others
+    }
+    return Prices(others=others, networks=networks)
+
+
+def _named(route: Route, gateways: Mapping[str, GatewaySettings]) -> list[str]:
+    """Every network that a rule or a price names."""
+    priced = (price for name in route.gateways for price in gateways[name].prices)
+    found = {network for price in priced for network in price.networks}
+    return sorted(found | {network for step in route.steps for network in step.networks})
+
+
+def _dearest(route: Route, gateways: Mapping[str, GatewaySettings], day: date, network: str) -> int:
+    used = route.order(network, 0)
+    return max(gateways[name].price_on(day, network) for name in used)
+
+
+def require_known_networks(
+    settings: Settings, document: Document, networks: frozenset[str]
+) -> None:
+    """Refuse a price for a network that there is not: it would be nobody's.
+
+    Raises:
+        ConfigError: with the networks that there are.
+    """
+    for name, gateway in settings.gateways.items():
+        for number, price in enumerate(gateway.prices):
+            where = ("gateways", name, "prices", number, "networks")
+            require_networks(document, where, price.networks, networks)
+
+
+def misfits(
+    job: Job, registered: Registered | None, route: Route, kinds: Kinds
+) -> Iterator[tuple[str, str]]:
+    """Why a job cannot go through its route: the key, and a sentence.
+
+    Args:
+        job: the job.
+        registered: the registered template that it names.
+        route: its route.
+        kinds: the kind of each gateway of the route.
+    """
+    wanted = Channel.EMAIL if job.recipient.emails else Channel.PHONE
+    for name, kind in kinds.items():
+        if kind.channel is not wanted:
+            yield "gateway", _wrong_channel(name, kind.channel)
+        if kind.needs_template and registered is None:
+            yield (
+                "gateway",
+                f"leads to {name}, which takes no text but a template; name it with registered:.",
+            )
+        elif kind.needs_template and registered is not None:
+            for network in _without_id(registered, route, name):
+                yield (
+                    "registered",
+                    f"lacks an id for {network}; {name} takes no text but a template by its id.",
+                )
+
+
+def _wrong_channel(name: str, channel: Channel) -> str:
+    if channel is Channel.EMAIL:
+        return f"leads to {name}, which writes e-mails; recipient: needs emails: [columns] for it."
+    return f"leads to {name}, which sends to phones; the recipients here are e-mail addresses."
+
+
+def _without_id(registered: Registered, route: Route, gateway: str) -> Iterator[str]:
+    """The networks that a gateway serves and whose wording has no id."""
+    named = {network for step in route.steps for network in step.networks}
+    named |= {network for variant in registered.variants for network in variant.networks}
+    for network in sorted(named | {""}):
+        variant = registered.variant_for(network)
+        if variant is not None and variant.id is None and gateway in route.order(network, 0):
+            yield network or "all other networks"

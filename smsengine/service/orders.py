@@ -1,0 +1,147 @@
+"""From a job to a recipe for its texts, and to an order for the planner."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from pathlib import Path
+
+from smsengine.config.job import Job, LoadedJob
+from smsengine.config.registered import registered_path
+from smsengine.period import Period
+from smsengine.planning.manifest import Warnings
+from smsengine.planning.messages import Recipe
+from smsengine.planning.planner import Order, Resend
+from smsengine.planning.recipients import Contacts, find_columns, load_contacts
+from smsengine.planning.templates import load_template
+from smsengine.service.bootstrap import Engine
+from smsengine.service.extracts import Extract, Extracts
+from smsengine.sources.base import Source
+from smsengine.waves import StopRules
+
+
+def _contacts(engine: Engine, loaded: LoadedJob, period: Period) -> Contacts | None:
+    """The table that says which phones belong to a subject; None where the rows hold them."""
+    declared = loaded.job.recipient.contacts
+    if declared is None:
+        return None
+    table = Extracts(engine, loaded, period).source(declared.source)
+    return load_contacts(table, declared.subject, declared.phones)
+
+
+def recipe_for(
+    engine: Engine,
+    loaded: LoadedJob,
+    period: Period,
+    source: Source,
+    *,
+    key: bytes,
+    only: Sequence[str] = (),
+) -> Recipe:
+    """Everything that turns this job's rows into texts, with hashes made with ``key``.
+
+    Raises:
+        ConfigError: the template does not fit.
+        SourceError: a column is missing, or the contacts cannot be read.
+    """
+    job = loaded.job
+    columns = [column.from_column for column in job.columns.values()]
+    recipient = job.recipient
+    places = find_columns(source, [*columns, *recipient.phones, *recipient.emails])
+    template = load_template(loaded.template_path)
+    template.require([*job.columns, "period"])
+    return Recipe(
+        topic=job.topic,
+        period=period,
+        key=key,
+        columns=job.columns,
+        places=dict(zip(job.columns, places, strict=False)),
+        subject=recipient.subject,
+        cells=tuple(places[len(columns) :]),
+        contacts=_contacts(engine, loaded, period),
+        numbers=job.source.numbers,
+        template=template.source,
+        template_name=str(loaded.template_path),
+        extra_prefixes=engine.settings.phones.extra_prefixes,
+        max_segments=job.guards.max_segments,
+        money=job.guards.money,
+        rules=engine.house_rules(job.gateway),
+        is_email=bool(recipient.emails),
+        registered=loaded.registered,
+        registered_name=job.registered or "",
+        only=frozenset(only),
+    )
+
+
+def order_for(
+    engine: Engine,
+    loaded: LoadedJob,
+    period: Period,
+    *,
+    only: Sequence[str] = (),
+    resend: Resend | None = None,
+    reason: str = "",
+) -> Order:
+    """What the planner is asked to do.
+
+    Raises:
+        ConfigError, SourceError: something that the job names is wrong or not there.
+    """
+    job = loaded.job
+    source = Extracts(engine, loaded, period).open()
+    recipe = recipe_for(engine, loaded, period, source, key=engine.key, only=only)
+    contacts = recipe.contacts
+
+    def without_figures(told: set[str]) -> Iterable[str]:
+        return sorted(set(contacts or ()) - told)
+
+    return Order(
+        job=loaded.name,
+        owner=loaded.owner,
+        gateway=job.gateway,
+        priority=job.priority,
+        prices=engine.prices_today(job.gateway),
+        guards=job.guards,
+        needs_approval=job.approval == "required",
+        recipe=recipe,
+        source_name=source.name,
+        rows=source.rows(),
+        job_hash=_hash_of(loaded.path),
+        template_hash=_hash_of(loaded.template_path),
+        registered_hash=_registered_hash(engine, job),
+        warnings=source.warnings if isinstance(source, Extract) else Warnings(),
+        without_figures=without_figures if contacts is not None else None,
+        resend=resend,
+        reason=reason,
+        resend_cap=job.resend_cap,
+        waves=job.waves,
+        stop=_stop_rules(job),
+        valid_seconds=int(job.validity.total_seconds()) if job.validity else None,
+    )
+
+
+def _stop_rules(job: Job) -> StopRules:
+    """The job's limits as numbers."""
+    stop = job.stop
+    return StopRules(
+        refused=_number(stop.refused),
+        unknown=_number(stop.unknown),
+        undelivered=_number(stop.undelivered),
+        least=stop.least,
+        wait_seconds=int(stop.wait.total_seconds()) if stop.wait else 0,
+    )
+
+
+def _number(share: Decimal | None) -> float | None:
+    return None if share is None else float(share)
+
+
+def _registered_hash(engine: Engine, job: Job) -> str:
+    if job.registered is None:
+        return ""
+    return _hash_of(registered_path(engine.settings.templates, job.registered))
+
+
+def _hash_of(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
