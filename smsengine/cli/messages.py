@@ -8,11 +8,13 @@ from collections.abc import Sequence
 import click
 from sqlalchemy import RowMapping
 
+from smsengine import mailbox
 from smsengine.cli.options import Exit, a_reason, as_json, finish, with_engine, yes
 from smsengine.cli.output import say, say_json, table
 from smsengine.cli.show import counted, local_time
 from smsengine.errors import UsageError
 from smsengine.lifecycle import MessageState
+from smsengine.mailbox import Mailbox
 from smsengine.phone import Phone, PhoneBook, mask
 from smsengine.receipts import resolving
 from smsengine.reports.exports import PURGED
@@ -27,12 +29,12 @@ def messages() -> None:
 
 
 @messages.command()
-@click.argument("wanted", metavar="SUBJECT|PHONE")
+@click.argument("wanted", metavar="SUBJECT|PHONE|EMAIL")
 @click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True)
 @as_json
 @with_engine
 def find(engine: Engine, wanted: str, limit: int, *, as_json: bool) -> None:
-    """Everything about a facility, employer or phone number, newest first."""
+    """Everything about a facility, employer, phone number or e-mail address, newest first."""
     with engine.store.read() as connection:
         found = list(stored.find(connection, subject=wanted, limit=limit))
         address = _address(engine, wanted)
@@ -51,7 +53,10 @@ def find(engine: Engine, wanted: str, limit: int, *, as_json: bool) -> None:
 
 
 def _address(engine: Engine, wanted: str) -> str:
-    """The phone number that is meant, as E.164; empty for none."""
+    """The phone number that is meant, as E.164, or the e-mail address; empty for none."""
+    if "@" in wanted:
+        found = mailbox.parse(wanted)
+        return next((each.address for each in found if isinstance(each, Mailbox)), "")
     book = PhoneBook(engine.settings.phones.extra_prefixes)
     phones = [phone for phone in book.parse(wanted) if isinstance(phone, Phone)]
     return phones[0].e164 if phones else ""

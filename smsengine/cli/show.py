@@ -54,6 +54,13 @@ def show_manifest(run: Run) -> None:
         ("segments", money(run.segments)),
         ("cost, dong", money(run.cost)),
     ]
+    # Manifests of old say nothing of networks.
+    priced = facts.get("prices_by_network") or {}
+    rows += [
+        (f"  segments to {network}, {money(priced[network])} dong each", money(count))
+        for network, count in facts.get("segments_by_network", {}).items()
+        if network in priced
+    ]
     if facts["money_column"]:
         rows.append((f"sum of {facts['money_column']}, dong", money(run.money)))
         rows += [

@@ -15,12 +15,11 @@ from sqlalchemy import make_url
 from smsengine import mailbox
 from smsengine.clock import VIETNAM, Clock, SystemClock
 from smsengine.config import secret
-from smsengine.config.job import Job, LoadedJob, load_job, topic_of
-from smsengine.config.registered import Registered, load_registered, registered_path
+from smsengine.config.job import LoadedJob, load_job, topic_of
 from smsengine.config.settings import GatewaySettings, load_settings
 from smsengine.config.yaml import Document, build
 from smsengine.errors import ConfigError, StoreError, UsageError
-from smsengine.gateways.base import Channel, Gateway, Kind, Site
+from smsengine.gateways.base import Gateway, Kind, Site
 from smsengine.gateways.kinds import kind_names, kind_of
 from smsengine.identity import own_identity
 from smsengine.phone import PhoneBook
@@ -34,7 +33,13 @@ from smsengine.sending.journal import FlightJournal
 from smsengine.sending.lane import Count, Lane
 from smsengine.sending.pace import Pace, Rate
 from smsengine.sending.routing import Route, alone, ordered, weighted
-from smsengine.service.house_rules import misfits, prices_of, require_known_networks, rules_of
+from smsengine.service.house_rules import (
+    misfits,
+    prices_of,
+    registered_of,
+    require_known_networks,
+    rules_of,
+)
 from smsengine.service.vault import TokenVault
 from smsengine.store import installation, schema
 from smsengine.store.engine import Store
@@ -57,6 +62,7 @@ class Engine:
         self.folder = config.resolve().parent
         self.clock = clock or SystemClock()
         self.identity = own_identity()
+        require_known_networks(self.settings, self._document, self.networks)
 
     # -- the ledger ------------------------------------------------------------------------------
 
@@ -154,25 +160,12 @@ class Engine:
                 ("gateway",), f"is {loaded.job.gateway!r}; {self.config} has: {known}."
             )
         self._refuse_taken_topic(loaded, document)
-        registered = self._registered(loaded.job, document)
+        registered = registered_of(loaded.job, document, settings.templates, self.networks)
         route = self.route(loaded.job.gateway)
-        kinds = {name: self._kind(name) for name in route.gateways}
+        kinds = {name: self.kind(name) for name in route.gateways}
         for key, fault in misfits(loaded.job, registered, route, kinds):
             raise document.error((key,), fault)
         return loaded.model_copy(update={"registered": registered})
-
-    def _registered(self, job: Job, document: Document) -> Registered | None:
-        """The registered template that a job names."""
-        if job.registered is None:
-            return None
-        path = registered_path(self.settings.templates, job.registered)
-        if not path.exists():
-            there = ", ".join(sorted(each.stem for each in path.parent.glob("*.yaml"))) or "none"
-            raise document.error(
-                ("registered",),
-                f"is {job.registered!r}, and there is no {path}; there are: {there}.",
-            )
-        return load_registered(path, self.networks)
 
     @cached_property
     def networks(self) -> frozenset[str]:
@@ -243,7 +236,6 @@ class Engine:
     def prices_today(self, name: str) -> Prices:
         """đồng for one segment by network, today in Vietnam, of a route or a gateway."""
         today = self.clock.now().astimezone(VIETNAM).date()
-        require_known_networks(self.settings, self._document, self.networks)
         return prices_of(self.route(name), self.settings.gateways, today)
 
     def house_rules(self, name: str) -> HouseRules:
@@ -259,12 +251,18 @@ class Engine:
         """
         settings = self.gateway_settings(name)
         at = ("gateways", name)
-        kind = self._kind(name)
+        kind = self.kind(name)
         context = {"folder": self.folder}
         options = build(kind.options, self._document, data=settings.options, at=at, context=context)
         return kind.open(options, self._site(name))
 
-    def _kind(self, name: str) -> Kind[Any]:
+    def kind(self, name: str) -> Kind[Any]:
+        """The kind of a gateway; nothing is opened.
+
+        Raises:
+            ConfigError: there is no such kind.
+            GatewayError: it needs something that is not installed.
+        """
         settings = self.gateway_settings(name)
         kind = kind_of(settings.kind)
         if kind is None:
@@ -272,10 +270,6 @@ class Engine:
             at = ("gateways", name, "kind")
             raise self._document.error(at, f"is {settings.kind!r}; there are: {known}.")
         return kind
-
-    def channel(self, name: str) -> Channel:
-        """What the addresses of a gateway are."""
-        return self._kind(name).channel
 
     def _site(self, name: str) -> Site:
         vault = TokenVault(

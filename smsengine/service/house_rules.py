@@ -1,13 +1,19 @@
-"""What the gateways of a route ask of a job and of its texts, and what they cost. Pure."""
+"""What the gateways of a route ask of a job and of its texts, and what they cost."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 from smsengine.config.job import Job
-from smsengine.config.registered import Registered, require_networks
+from smsengine.config.registered import (
+    Registered,
+    load_registered,
+    registered_path,
+    require_networks,
+)
 from smsengine.config.settings import GatewaySettings, Settings
 from smsengine.config.yaml import Document
 from smsengine.gateways.base import Channel, Kind
@@ -69,6 +75,24 @@ def require_known_networks(
         for number, price in enumerate(gateway.prices):
             where = ("gateways", name, "prices", number, "networks")
             require_networks(document, where, price.networks, networks)
+
+
+def registered_of(
+    job: Job, document: Document, templates: Path, networks: frozenset[str]
+) -> Registered | None:
+    """The registered template that a job names.
+
+    Raises:
+        ConfigError: it is not there, or wrong.
+    """
+    if job.registered is None:
+        return None
+    path = registered_path(templates, job.registered)
+    if not path.exists():
+        there = ", ".join(sorted(each.stem for each in path.parent.glob("*.yaml"))) or "none"
+        said = f"is {job.registered!r}, and there is no {path}; there are: {there}."
+        raise document.error(("registered",), said)
+    return load_registered(path, networks)
 
 
 def misfits(
