@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, fie
 from smsengine.config.secret import Secret, SecretField
 from smsengine.config.yaml import Model
 from smsengine.gateways.base import ReceiptStatus
+from smsengine.gateways.http_transport import TransportOptions
 
 #: What a field may be filled with.
 PLACEHOLDER = re.compile(r"\{(\w*)\}")
@@ -164,7 +165,7 @@ class Push(ReceiptKeys):
         return value
 
 
-class HttpOptions(Model):
+class HttpOptions(TransportOptions):
     """Keys of a gateway of kind ``http``."""
 
     url: Url = Field(description="where messages go")
@@ -200,10 +201,6 @@ class HttpOptions(Model):
     idempotency_hours: int = Field(
         default=0, ge=0, le=168, description="hours in which a reference is not sent twice"
     )
-    connections: int = Field(default=8, ge=1, le=256, description="requests at one time")
-    connect_timeout_seconds: float = Field(default=5, gt=0, le=60)
-    read_timeout_seconds: float = Field(default=30, gt=0, le=300)
-    exchange_log: str | None = Field(default=None, min_length=1, description="file of exchanges")
 
     @field_validator("format")
     @classmethod

@@ -30,6 +30,7 @@ from smsengine.gateways.base import (
     Scope,
 )
 from tests.doubles.http_gateway import Double
+from tests.doubles.site import site
 from tests.unit.gateways.table_options import BATCH, options, questions, secrets
 
 Open = Callable[..., Gateway]
@@ -114,7 +115,7 @@ def _make(
     table = options(
         folder, vendor.url, **questions(vendor.url), **(BATCH if kind == "http-batch" else {})
     )
-    return http.HttpTableGateway(table, folder, "double", clock)
+    return http.KIND.open(table, site(folder, clock))
 
 
 @pytest.fixture

@@ -18,12 +18,13 @@ import pytest
 from smsengine.clock import ManualClock
 from smsengine.errors import GatewayError
 from smsengine.gateways import http
-from smsengine.gateways.base import Outbound, Outcome, OutcomeKind, Scope
+from smsengine.gateways.base import Gateway, Outbound, Outcome, OutcomeKind, Scope
 from tests.doubles.http_gateway import Double
+from tests.doubles.site import site
 from tests.unit.gateways.table_options import BATCH, options, questions, secrets
 
 Faults = Mapping[str, Any]
-Start = Callable[..., http.HttpTableGateway]
+Start = Callable[..., Gateway]
 SURELY_NOT = {
     OutcomeKind.REJECTED,
     OutcomeKind.THROTTLED,
@@ -47,11 +48,11 @@ def double(tmp_path: Path) -> Iterator[Double]:
 @pytest.fixture
 def start(double: Double, tmp_path: Path, clock: ManualClock) -> Iterator[Start]:
     """Open a gateway to the double; changes are those of its options."""
-    made: list[http.HttpTableGateway] = []
+    made: list[Gateway] = []
 
-    def open_one(**changes: Any) -> http.HttpTableGateway:
+    def open_one(**changes: Any) -> Gateway:
         table = options(tmp_path, double.url, **questions(double.url), **changes)
-        made.append(http.HttpTableGateway(table, tmp_path, "double", clock))
+        made.append(http.KIND.open(table, site(tmp_path, clock)))
         return made[-1]
 
     yield open_one
@@ -66,7 +67,7 @@ def messages() -> list[Outbound]:
     ]
 
 
-def send(gateway: http.HttpTableGateway) -> Sequence[Outcome]:
+def send(gateway: Gateway) -> Sequence[Outcome]:
     return gateway.send(messages(), lambda _: True)
 
 

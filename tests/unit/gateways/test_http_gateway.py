@@ -20,6 +20,7 @@ from smsengine.gateways.base import (
     Balance,
     Callback,
     Capabilities,
+    Gateway,
     Outbound,
     Outcome,
     OutcomeKind,
@@ -31,6 +32,7 @@ from smsengine.gateways.http_client import HttpClient
 from smsengine.gateways.http_exchange import Reply, Request
 from smsengine.gateways.http_gateway import HttpGateway, Vendor
 from smsengine.gateways.http_log import Redactor
+from tests.doubles.site import site
 from tests.unit.gateways.raw_server import (
     PATIENCE,
     Manner,
@@ -44,7 +46,7 @@ from tests.unit.gateways.table_options import KEY, TOKEN, options, questions, se
 
 TEXT = "Kinh gui Cong ty Vi Du: con no 1.000 dong"
 Serve = Callable[..., RawServer]
-Start = Callable[..., http.HttpTableGateway]
+Start = Callable[..., Gateway]
 
 
 def messages(count: int) -> list[Outbound]:
@@ -75,9 +77,9 @@ def start(tmp_path: Path, clock: ManualClock) -> Iterator[Start]:
     secrets(tmp_path)
     with ExitStack() as stack:
 
-        def open_one(base: str, **changes: Any) -> http.HttpTableGateway:
+        def open_one(base: str, **changes: Any) -> Gateway:
             table = options(tmp_path, base, **changes)
-            made = http.HttpTableGateway(table, tmp_path, "example", clock)
+            made = http.KIND.open(table, site(tmp_path, clock, "example"))
             return stack.enter_context(closing(made))
 
         yield open_one
