@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from typing import TypeVar
@@ -17,7 +18,9 @@ from smsengine.clock import Clock
 from smsengine.errors import GatewayError
 from smsengine.gateways import http_outcomes
 from smsengine.gateways.base import (
+    MOST_RAW,
     Acknowledgement,
+    Asked,
     Balance,
     Callback,
     Capabilities,
@@ -26,6 +29,7 @@ from smsengine.gateways.base import (
     Outbound,
     Outcome,
     Receipt,
+    RegisteredTemplate,
 )
 from smsengine.gateways.http_client import HttpClient
 from smsengine.gateways.http_exchange import Phase, Reply, Request, Trouble
@@ -52,6 +56,8 @@ class Vendor(ABC):
     per_request: int = 1
     #: references in one question
     per_query: int = 1
+    #: accepted messages in one question
+    per_report: int = 1
 
     @abstractmethod
     def build_send(self, messages: Sequence[Outbound]) -> Request:
@@ -69,6 +75,30 @@ class Vendor(ABC):
 
     def read_query(self, references: Sequence[str], reply: Reply) -> Sequence[Outcome | None]:
         """For each reference its outcome, or None if it was surely never taken."""
+        raise NotImplementedError
+
+    def build_report(self, asked: Sequence[Asked]) -> Request:
+        """The request that asks what became of accepted messages."""
+        raise NotImplementedError
+
+    def read_report(self, asked: Sequence[Asked], reply: Reply) -> Sequence[Receipt]:
+        """What is known of them by now.
+
+        Raises:
+            ValueError: the answer does not say.
+        """
+        raise NotImplementedError
+
+    def build_templates(self, sender: str) -> Request:
+        """The request for the templates that are registered for a sender's name."""
+        raise NotImplementedError
+
+    def read_templates(self, reply: Reply) -> Sequence[RegisteredTemplate]:
+        """Templates as the vendor has them.
+
+        Raises:
+            ValueError: the answer does not say.
+        """
         raise NotImplementedError
 
     def build_balance(self) -> Request:
@@ -196,6 +226,25 @@ class HttpGateway(Gateway):
             ) from error
         return Balance(amount=amount, currency=currency, at=self._clock.now())
 
+    def reports(self, asked: Sequence[Asked]) -> Sequence[Receipt]:
+        found: list[Receipt] = []
+        for group in _groups(asked, self._vendor.per_report):
+            reply = self._ask(self._vendor.build_report(group))
+            if wrong := _what_is_wrong(self._host, reply):
+                raise GatewayError(wrong)
+            with suppress(ValueError):
+                found += map(_short, self._vendor.read_report(group, reply))
+        return found
+
+    def registered_templates(self, sender: str) -> Sequence[RegisteredTemplate]:
+        reply = self._ask(self._vendor.build_templates(sender))
+        if wrong := _what_is_wrong(self._host, reply):
+            raise GatewayError(wrong)
+        try:
+            return self._vendor.read_templates(reply)
+        except ValueError as error:
+            raise GatewayError(f"{self._host} gave no list of templates ({error}).") from error
+
     def receipts(self) -> Sequence[Receipt]:
         """Receipts behind the last ones; none where the vendor cannot be asked just now."""
         if not self.capabilities.has_receipts:
@@ -246,7 +295,10 @@ def _groups(items: Sequence[Item], most: int) -> Iterator[Sequence[Item]]:
 def _short(receipt: Receipt) -> Receipt:
     """A receipt whose words fit into the ledger."""
     return replace(
-        receipt, gateway_id=receipt.gateway_id[:_MOST_ID], code=receipt.code[:_MOST_CODE]
+        receipt,
+        gateway_id=receipt.gateway_id[:_MOST_ID],
+        code=receipt.code[:_MOST_CODE],
+        raw=receipt.raw[:MOST_RAW],
     )
 
 
