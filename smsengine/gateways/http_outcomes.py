@@ -7,6 +7,7 @@ is worth a second try; every doubt is ``UNKNOWN``.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
@@ -32,7 +33,9 @@ def default_outcome(reply: Reply, now: datetime, *, documented_503: bool = False
     match reply.phase:
         case Phase.HELD_BACK:
             return HELD_BACK
-        case Phase.NOT_WRITTEN:
+        case Phase.LOGIN_REFUSED:
+            return _broken_off(OutcomeKind.REJECTED, reply)._replace(scope=Scope.ACCOUNT)
+        case Phase.NOT_WRITTEN | Phase.NO_LOGIN:
             return _broken_off(OutcomeKind.TRANSIENT, reply)
         case Phase.NO_ANSWER:
             return _broken_off(OutcomeKind.UNKNOWN, reply)
@@ -41,7 +44,9 @@ def default_outcome(reply: Reply, now: datetime, *, documented_503: bool = False
 
 
 def _broken_off(kind: OutcomeKind, reply: Reply) -> Outcome:
-    return Outcome(kind=kind, code=reply.phase.value, detail=str(reply.trouble or ""))
+    return Outcome(
+        kind=kind, code=reply.phase.value, detail=reply.detail or str(reply.trouble or "")
+    )
 
 
 def _of_status(reply: Reply, now: datetime, documented_503: bool) -> Outcome:
@@ -81,6 +86,32 @@ def _seconds_until(date: str, now: datetime) -> float:
         return math.nan
     zoned = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     return (zoned - now).total_seconds()
+
+
+#: A vendor's codes: what each of them means.
+Codes = Mapping[str, tuple[OutcomeKind, Scope | None]]
+
+
+def coded(
+    codes: Codes, code: str | None, detail: str | None = None, gateway_id: str | None = None
+) -> Outcome:
+    """What a vendor's code means by its table; the gateway's name counts only where it was taken.
+
+    Without a code the answer is unreadable; one that the table lacks is a refusal.
+    """
+    if code is None:
+        return unreadable()
+    if code not in codes:
+        return unmapped(code, detail or "")
+    kind, scope = codes[code]
+    taken = kind in (OutcomeKind.ACCEPTED, OutcomeKind.DUPLICATE)
+    return Outcome(
+        kind=kind,
+        scope=scope,
+        gateway_id=(gateway_id or None) if taken else None,
+        code=code,
+        detail=detail or "",
+    )
 
 
 def unreadable() -> Outcome:

@@ -6,6 +6,7 @@ what is not said is never taken for good or bad news.
 
 from __future__ import annotations
 
+import hmac
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -104,6 +105,15 @@ def results_by_reference(found: Any, path: str | None, reference: str) -> dict[s
         for name, same in named.items()
         if name and all(each == same[0] for each in same)
     }
+
+
+def has_token(callback: Callback, token: str) -> bool:
+    """Say whether a callback's path ends in our token; where a vendor signs nothing, that is all.
+
+    Without a token of ours nothing is believed.
+    """
+    given = callback.token.encode(errors="replace")
+    return bool(token) and hmac.compare_digest(given, token.encode())
 
 
 # -- outcomes --------------------------------------------------------------------------------------

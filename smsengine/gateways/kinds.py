@@ -17,9 +17,11 @@ from smsengine.gateways.base import Kind
 _GROUP = "smsengine.gateways"
 #: Each of these modules has its ``KIND``.
 _MODULES = {
+    "esms": "smsengine.gateways.esms",
     "file": "smsengine.gateways.file",
     "http": "smsengine.gateways.http",
     "simulated": "smsengine.gateways.simulated",
+    "speedsms": "smsengine.gateways.speedsms",
 }
 
 
