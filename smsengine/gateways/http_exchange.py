@@ -18,6 +18,10 @@ class Phase(StrEnum):
 
     #: no clearance; not a byte was written
     HELD_BACK = "held-back"
+    #: the vendor wants a login first and refuses it; not a byte was written
+    LOGIN_REFUSED = "login-refused"
+    #: there was no token that it takes, for now; surely not taken
+    NO_LOGIN = "no-login"
     #: it broke off before the last byte of the request was handed to the kernel
     NOT_WRITTEN = "not-written"
     #: the whole request was written, and no whole answer came
@@ -57,6 +61,8 @@ class Reply:
     #: at most ``MOST_BODY`` bytes
     body: bytes = b""
     trouble: Trouble | None = None
+    #: why there was no login, for people
+    detail: str = ""
     seconds: float = 0.0
 
     @property

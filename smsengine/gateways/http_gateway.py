@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from typing import TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from smsengine.clock import Clock
 from smsengine.errors import GatewayError
@@ -30,10 +30,12 @@ from smsengine.gateways.base import (
     Outcome,
     Receipt,
     RegisteredTemplate,
+    Vault,
 )
 from smsengine.gateways.http_client import HttpClient
 from smsengine.gateways.http_exchange import Phase, Reply, Request, Trouble
 from smsengine.gateways.http_log import ExchangeLog, Redactor
+from smsengine.gateways.http_login import Client, LoggedIn, Login
 
 Item = TypeVar("Item")
 _MOST_DETAIL = 200
@@ -52,6 +54,8 @@ class Vendor(ABC):
     url: str
     #: what no log and no detail of an outcome may show
     secrets: Sequence[str] = ()
+    #: how it wants to be logged in to, where it does
+    login: Login | None = None
     #: messages in one request
     per_request: int = 1
     #: references in one question
@@ -152,14 +156,24 @@ class HttpGateway(Gateway):
         clock: Clock,
         redactor: Redactor,
         log: ExchangeLog | None = None,
+        vault: Vault | None = None,
     ) -> None:
         self._vendor = vendor
-        self._client = client
+        self._client: Client = client
         self._clock = clock
         self._redactor = redactor
         self._log = log
         self._host = urlsplit(vendor.url).netloc
         self._cursor = ""
+        if vendor.login is not None:
+            self._client = LoggedIn(
+                vendor.login,
+                client=client,
+                clock=clock,
+                learn=redactor.learn,
+                note=self._note,
+                vault=vault,
+            )
 
     @property
     def capabilities(self) -> Capabilities:
@@ -259,9 +273,13 @@ class HttpGateway(Gateway):
         return [_short(each) for each in receipts]
 
     def check(self) -> str:
+        if isinstance(self._client, LoggedIn) and (refused := self._client.log_in()):
+            raise GatewayError(_what_is_wrong(self._host, refused) or "")
         if self.capabilities.has_balance:
             balance = self.balance()
             return f"{self._host} answers; {balance.amount} {balance.currency} are left"
+        if isinstance(self._client, LoggedIn):
+            return f"{self._host} answers; it takes the login"
         scheme = urlsplit(self._vendor.url).scheme
         reply = self._ask(Request(method="GET", url=f"{scheme}://{self._host}/"))
         if reply.phase is not Phase.ANSWERED:
@@ -282,7 +300,9 @@ class HttpGateway(Gateway):
 
     def parse_callback(self, callback: Callback) -> tuple[Sequence[Receipt], Acknowledgement]:
         receipts, said = self._vendor.parse_callback(callback)
-        return [_short(each) for each in receipts], said
+        came = f"{urlencode(callback.query)} {callback.body.decode(errors='replace')}".strip()
+        raw = self._redactor.clean(came)
+        return [_short(replace(each, raw=each.raw or raw)) for each in receipts], said
 
     def close(self) -> None:
         self._client.close()
@@ -323,6 +343,10 @@ _SENTENCES = {
 
 def _what_is_wrong(host: str, reply: Reply) -> str | None:
     """One sentence for whoever asks why a gateway cannot be used; None where nothing is wrong."""
+    if reply.phase is Phase.LOGIN_REFUSED:
+        return f"{host} refuses the login ({reply.detail}); look at its user and its secrets."
+    if reply.phase is Phase.NO_LOGIN and reply.detail:
+        return f"{host} cannot be logged in to now ({reply.detail})."
     if reply.phase is not Phase.ANSWERED:
         return f"{host} {_SENTENCES[reply.trouble or Trouble.BROKEN]}"
     if reply.status in (401, 403):

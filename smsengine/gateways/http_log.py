@@ -27,6 +27,8 @@ MOST_CHARACTERS = 2000
 #: So many first characters of a text betray it, where a vendor repeats it cut off.
 _RECOGNISED = 16
 _HIDDEN = "***"
+#: A token and what renews it, of the last logins.
+_MOST_LEARNT = 8
 
 
 class Redactor:
@@ -34,8 +36,15 @@ class Redactor:
 
     def __init__(self, secrets: Iterable[str]) -> None:
         """Learn the secrets, in every spelling in which they travel."""
-        spelled = {each for secret in secrets if secret for each in _spellings(secret)}
-        self._secrets = sorted(spelled, key=len, reverse=True)
+        self._own = tuple(each for each in secrets if each)
+        self._learnt: tuple[str, ...] = ()
+        self._secrets = _spelled(self._own)
+
+    def learn(self, secret: str) -> None:
+        """Take a secret in that came later, such as a token; only the last few are remembered."""
+        if secret and secret not in self._learnt:
+            self._learnt = (*self._learnt, secret)[-_MOST_LEARNT:]
+            self._secrets = _spelled((*self._own, *self._learnt))
 
     def clean(self, said: str, messages: Sequence[Outbound] = ()) -> str:
         """What was said without secrets, texts and whole numbers, and no longer than a field."""
@@ -45,6 +54,13 @@ class Redactor:
         for secret in self._secrets:
             said = said.replace(secret, _HIDDEN)
         return mask_numbers(said)[:MOST_CHARACTERS]
+
+
+def _spelled(secrets: Iterable[str]) -> list[str]:
+    """Every spelling of secrets, the longest first."""
+    return sorted(
+        {each for secret in secrets for each in _spellings(secret)}, key=len, reverse=True
+    )
 
 
 def _spellings(value: str) -> set[str]:

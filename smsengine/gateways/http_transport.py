@@ -33,4 +33,6 @@ def open_http(vendor: Vendor, options: TransportOptions, site: Site) -> HttpGate
         connect_seconds=options.connect_timeout_seconds,
         read_seconds=options.read_timeout_seconds,
     )
-    return HttpGateway(vendor, client=client, clock=site.clock, redactor=redactor, log=log)
+    return HttpGateway(
+        vendor, client=client, clock=site.clock, redactor=redactor, log=log, vault=site.vault
+    )
