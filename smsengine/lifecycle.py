@@ -103,19 +103,19 @@ class SkipReason(StrEnum):
     LEGACY_CHARSET = "legacy-charset"
     UNSENDABLE_TEXT = "unsendable-text"
     TOO_LONG = "too-long"
+    NOT_REGISTERED = "not-registered"
     NO_PHONE = "no-phone"
     BAD_PHONE = "bad-phone"
     LANDLINE = "landline"
     SHORT_CODE = "short-code"
     FOREIGN_PHONE = "foreign-phone"
     PHONE_REVIEW = "phone-review"
+    NO_EMAIL = "no-email"
+    BAD_EMAIL = "bad-email"
     NO_FIGURES = "no-figures"
     DUPLICATE_ROW = "duplicate-row"
     CONFLICTING_ROWS = "conflicting-rows"
     CHANGED_AFTER_SENT = "changed-after-sent"
-    NOT_REGISTERED = "not-registered"
-    NO_EMAIL = "no-email"
-    BAD_EMAIL = "bad-email"
 
 
 _M = MessageState

@@ -19,6 +19,7 @@ from pydantic_core import PydanticUndefined
 
 import smsengine.gateways
 from smsengine.config.job import Job
+from smsengine.config.registered import Registered
 from smsengine.config.settings import GatewaySettings, Settings, load_settings
 from smsengine.config.yaml import Document, Model, build, load
 from tests.docs.documents import ROOT, Block, blocks, pages, section, table, words
@@ -59,7 +60,7 @@ def nested(model: type[BaseModel]) -> dict[str, type[BaseModel]]:
 
 def documented_models() -> list[tuple[str, type[BaseModel]]]:
     options = {f"{kind} gateway": model for kind, model in gateway_options().items()}
-    return [*(nested(Settings) | nested(Job) | options).items()]
+    return [*(nested(Settings) | nested(Job) | nested(Registered) | options).items()]
 
 
 MODELS = documented_models()
@@ -147,6 +148,7 @@ EXAMPLES = [
     if block.language == "yaml"
 ]
 _SECRET = re.compile(r"\$\{(\w+)\}")
+REGISTERED_KEYS = {*Registered.model_fields}
 JOB_KEYS = {field.alias or key for key, field in Job.model_fields.items()}
 
 
@@ -166,7 +168,9 @@ def test_an_example_in_yaml_loads(
     path.write_text(block.text, encoding="utf-8")
     document = load(path)
     assert document.data
-    if document.data.keys() <= JOB_KEYS:
+    if document.data.keys() <= REGISTERED_KEYS:
+        build(Registered, document)
+    elif document.data.keys() <= JOB_KEYS:
         whole = document.data if block.title else completed(document, "jobs/c12-statement.yaml")
         build(Job, document, data=whole)
     else:
