@@ -56,10 +56,10 @@ class RegisteredText:
             return () if text == self.text else None
         if not text.startswith(self._begin) or not text.endswith(self._end):
             return None
-        at, end = len(self._begin), len(text) - len(self._end)
+        at, end, find = len(self._begin), len(text) - len(self._end), text.find
         params = []
         for words, length, reach in self._inner:
-            found = text.find(words, at + 1, min(at + reach, end))
+            found = find(words, at + 1, at + reach)
             if found < 0:
                 return self._search(text)
             params.append(text[at:found])
