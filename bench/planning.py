@@ -36,6 +36,7 @@ from smsengine.period import Period
 from smsengine.service import samples
 from smsengine.service.bootstrap import Engine
 from smsengine.service.orders import order_for
+from smsengine.store.messages import Draft
 from smsengine.store.tables import messages, runs
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -154,21 +155,8 @@ def plain_of(char: str) -> str:
 
 def bare_table(database: sqlite3.Connection) -> str:
     """The columns that planning fills, with the unique key and nothing else."""
-    names = [
-        name
-        for name in messages.c.keys()  # noqa: SIM118 - a column collection
-        if name
-        not in (
-            "id",
-            "attempt",
-            "worker",
-            "lease_until",
-            "gateway_id",
-            "code",
-            "detail",
-            "settled_at",
-        )
-    ]
+    filled = {*Draft._fields, "run_id", "place", "state", "due_at"} - {"template"}
+    names = [column.name for column in messages.columns if column.name in filled]
     columns = f"id INTEGER PRIMARY KEY, {', '.join(names)}"
     database.execute(f"CREATE TABLE floor ({columns}, UNIQUE (dedup_key, revision))")
     marks = ", ".join("?" * len(names))
