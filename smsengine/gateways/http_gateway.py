@@ -170,7 +170,7 @@ class HttpGateway(Gateway):
                 vendor.login,
                 client=client,
                 clock=clock,
-                learn=redactor.learn,
+                redactor=redactor,
                 note=self._note,
                 vault=vault,
             )
@@ -198,7 +198,7 @@ class HttpGateway(Gateway):
         now = self._clock.now()
         if reply.phase is not Phase.ANSWERED:
             said = http_outcomes.default_outcome(reply, now) or http_outcomes.unreadable()
-            return [said] * len(group)
+            return [self._tidy(said)] * len(group)
         read = _guarded(lambda: self._vendor.read_send(group, reply, now), len(group))
         return [self._tidy(each, message) for each, message in zip(read, group, strict=True)]
 

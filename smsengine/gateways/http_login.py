@@ -21,6 +21,7 @@ from smsengine.clock import Clock
 from smsengine.errors import GatewayError
 from smsengine.gateways.base import Vault
 from smsengine.gateways.http_exchange import Phase, Reply, Request
+from smsengine.gateways.http_log import Redactor
 
 #: A token is renewed so many seconds before it ends; a short one after half of its time.
 _MARGIN_SECONDS = 60.0
@@ -35,6 +36,10 @@ class Token(NamedTuple):
     value: str
     seconds: float
     kept: str = ""
+
+
+class NotNowError(Exception):
+    """The vendor can log nobody in at the moment; nothing is wrong with the account."""
 
 
 class Login(ABC):
@@ -57,6 +62,7 @@ class Login(ABC):
 
         Raises:
             ValueError: nothing; in a few words why the login was refused.
+            NotNowError: nothing, and the account is not to blame; in a few words why.
         """
 
     @abstractmethod
@@ -139,7 +145,7 @@ class LoggedIn:
         *,
         client: Client,
         clock: Clock,
-        learn: Callable[[str], None],
+        redactor: Redactor,
         note: Callable[[Request, Reply], None],
         vault: Vault | None = None,
     ) -> None:
@@ -149,12 +155,12 @@ class LoggedIn:
             login: the vendor's way.
             client: makes the exchanges, those of the login too.
             clock: for the end of a token.
-            learn: told each new secret, before anything is noted.
+            redactor: learns each token before anything is noted, and cleans what people read.
             note: told of each login.
             vault: keeps a token that all machines share.
         """
         self._login, self._client, self._clock = login, client, clock
-        self._vault, self._learn, self._note = vault, learn, note
+        self._vault, self._redactor, self._note = vault, redactor, note
         self._lock = threading.Lock()
         self._held: _Held | None = None
         self._failure: Reply | None = None
@@ -257,8 +263,9 @@ class LoggedIn:
             self._failure = error.reply
             raise
         except GatewayError as error:
-            self._failure = Reply(phase=Phase.NO_LOGIN, detail=str(error))
-            raise _NoTokenError(self._failure) from error
+            failed = self._without(Phase.NO_LOGIN, str(error))
+            self._failure = failed.reply
+            raise failed from error
         finally:
             self._tries += 1
 
@@ -271,7 +278,7 @@ class LoggedIn:
         """What the vault keeps from now on; the same where another machine was quicker."""
         held = _unpacked(packed) if packed else _Held("", 0)
         if packed and held.value != stale and not self._is_over(held):
-            self._learn(held.value)
+            self._redactor.learn(held.value)
             return packed
         return json.dumps(self._fetched(held.kept))
 
@@ -283,7 +290,7 @@ class LoggedIn:
         try:
             token = self._read(reply, now)
             for secret in (token.value, token.kept):
-                self._learn(secret)
+                self._redactor.learn(secret)
         finally:
             self._note(request, reply)
         useful = max(token.seconds - _MARGIN_SECONDS, token.seconds * _SHORTEST_SHARE)
@@ -293,19 +300,21 @@ class LoggedIn:
         if reply.phase is not Phase.ANSWERED:
             raise _NoTokenError(replace(reply, phase=Phase.NO_LOGIN))
         if reply.status >= 500 or reply.status in _PASSING:
-            raise _NoTokenError(
-                replace(reply, phase=Phase.NO_LOGIN, detail=f"HTTP {reply.status}", body=b"")
-            )
+            raise self._without(Phase.NO_LOGIN, f"HTTP {reply.status}")
         try:
             token = self._login.read(reply, now)
-            if token.value:
-                return token
-            raise ValueError("there is no token in the answer")
+        except NotNowError as error:
+            raise self._without(Phase.NO_LOGIN, str(error)) from error
         except ValueError as error:
-            said = str(error)
-        except Exception:  # noqa: BLE001 - whatever its reader stumbles over is no token
-            said = "its answer cannot be read"
-        raise _NoTokenError(Reply(phase=Phase.LOGIN_REFUSED, status=reply.status, detail=said))
+            raise self._without(Phase.LOGIN_REFUSED, str(error)) from error
+        except Exception as error:  # whatever its reader stumbles over is no token
+            raise self._without(Phase.LOGIN_REFUSED, "its answer cannot be read") from error
+        if not token.value:
+            raise self._without(Phase.LOGIN_REFUSED, "there is no token in its answer")
+        return token
+
+    def _without(self, phase: Phase, said: str) -> _NoTokenError:
+        return _NoTokenError(Reply(phase=phase, detail=self._redactor.clean(said)))
 
 
 def _unpacked(packed: str) -> _Held:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hmac
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -24,8 +24,14 @@ from smsengine.gateways.base import (
     ReceiptStatus,
     Scope,
 )
-from smsengine.gateways.http_options import Answer, Query, ReceiptKeys
-from smsengine.gateways.http_outcomes import pause_seconds, unanswered, unmapped, unreadable
+from smsengine.gateways.http_options import Answer, Meaning, Query, ReceiptKeys
+from smsengine.gateways.http_outcomes import (
+    Codes,
+    pause_seconds,
+    unanswered,
+    unmapped,
+    unreadable,
+)
 
 _MOST_AMOUNT = 10**15
 
@@ -129,6 +135,15 @@ def outcome(found: Any, answer: Answer, now: datetime) -> Outcome:
     if code in answer.codes:
         return _meaning(answer.codes[code], found, answer, now)
     return unmapped(code, text(found, answer.detail) or "")
+
+
+def meant(codes: Mapping[str, Meaning]) -> Codes:
+    """A table of codes in words, as an office writes it: ``rejected recipient`` and the like."""
+    split = {code: meaning.partition(" ") for code, meaning in codes.items()}
+    return {
+        code: (OutcomeKind(kind), Scope(scope) if scope else None)
+        for code, (kind, _, scope) in split.items()
+    }
 
 
 def refusal(found: Any, answer: Answer, now: datetime) -> Outcome | None:
