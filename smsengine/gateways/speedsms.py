@@ -1,4 +1,4 @@
-"""SpeedSMS.vn: up to a hundred numbers with one text in a request, one ``tranId`` for all of them.
+"""SpeedSMS.vn: a request has one text, and every text of ours differs, so it has one number, too.
 
 By the vendor's pages sms-api and sms-api-service, and its public client libraries. There is no
 reference of ours, so a doubt stays a doubt until a person or a report settles it.
@@ -116,18 +116,17 @@ class SpeedSmsVendor(Vendor):
         code = text(found, "code")
         if {"success": True, "error": False}.get(text(found, "status") or "") != (code == "00"):
             return [unreadable()]
-        name = _name(text(found, "data.tranId") or "", messages[0].address)
-        return [coded(CODES, code, text(found, "message"), name)]
+        return [coded(CODES, code, text(found, "message"), text(found, "data.tranId"))]
 
     # -- asking ------------------------------------------------------------------------------------
 
     def build_report(self, asked: Sequence[Asked]) -> Request:
-        tran = asked[0].gateway_id.partition("-")[0]
-        return Request(method="GET", url=f"{self.url}/sms/status/{tran}", headers=self._headers)
+        url = f"{self.url}/sms/status/{asked[0].gateway_id}"
+        return Request(method="GET", url=url, headers=self._headers)
 
     def read_report(self, asked: Sequence[Asked], reply: Reply) -> Sequence[Receipt]:
         found = at(document(reply.body), "data")
-        tran = asked[0].gateway_id.partition("-")[0]
+        tran = asked[0].gateway_id
         rows = found if isinstance(found, list) else []
         return [each for row in rows if (each := _receipt(row, tran)) is not None]
 
@@ -170,11 +169,6 @@ def _of_number(reply: Reply, address: str) -> Outcome | None:
     return _INVALID if refused else None
 
 
-def _name(tran: str, address: str) -> str:
-    """One name for each message; the vendor has one for each request."""
-    return f"{tran}-{address.removeprefix('+')}" if tran else ""
-
-
 def _holds(numbers: Any, number: str) -> bool:
     """Say whether a list of refused numbers holds this one, written in any of the usual ways."""
     listed = numbers if isinstance(numbers, list) else []
@@ -183,17 +177,16 @@ def _holds(numbers: Any, number: str) -> bool:
 
 
 def _receipt(found: Any, tran: str) -> Receipt | None:
-    status, phone = text(found, "status"), text(found, "phone") or ""
-    if not tran or not phone or status is None or not status.isdecimal():
+    """A report; the request had one number, so that its ``tranId`` names the message."""
+    status = text(found, "status")
+    if not tran or status is None or not status.isdecimal():
         return None
-    number = phone.removeprefix("+")
-    number = f"84{number[1:]}" if number.startswith("0") else number
     means = ReceiptStatus.IN_TRANSIT
     if int(status) == 0:
         means = ReceiptStatus.DELIVERED
     elif int(status) >= _FOR_GOOD:
         means = ReceiptStatus.UNDELIVERED
-    return Receipt(gateway_id=_name(tran, number), status=means, code=status)
+    return Receipt(gateway_id=tran, status=means, code=status)
 
 
 KIND = Kind(
