@@ -19,9 +19,13 @@ _GROUP = "smsengine.gateways"
 _MODULES = {
     "esms": "smsengine.gateways.esms",
     "file": "smsengine.gateways.file",
+    "fpt": "smsengine.gateways.fpt",
     "http": "smsengine.gateways.http",
     "simulated": "smsengine.gateways.simulated",
     "speedsms": "smsengine.gateways.speedsms",
+    "viettel": "smsengine.gateways.viettel",
+    "vmg": "smsengine.gateways.vmg",
+    "vnpt": "smsengine.gateways.vnpt",
 }
 
 
