@@ -174,12 +174,26 @@ class Composer:
         told = self._read_addresses(self._find_cells(row.values, subject))
         result.extra_recipients += len(told) - 1
         for one in told:
-            try:
-                if isinstance(one, RowError):
-                    raise one
-                result.drafts.append(self._draft(row.number, subject, one, text, segments))
-            except RowError as error:
-                result.skips.append(SkippedRow(row.number, subject, error.reason, str(error)))
+            # Not raised: an error that its own frame holds is never let go in the second process.
+            if isinstance(one, RowError):
+                result.skips.append(SkippedRow(row.number, subject, one.reason, str(one)))
+            else:
+                self._tell(row.number, subject, one, text, segments, result)
+
+    def _tell(
+        self,
+        row_number: int,
+        subject: str,
+        told: Phone | Mailbox,
+        text: str,
+        segments: int,
+        result: Composed,
+    ) -> None:
+        """One recipient gets its message, unless nothing of the kind is registered for it."""
+        try:
+            result.drafts.append(self._draft(row_number, subject, told, text, segments))
+        except RowError as error:
+            result.skips.append(SkippedRow(row_number, subject, error.reason, str(error)))
 
     def _subject(self, row: Row) -> str:
         if row.fault and len(row.values) <= self._last_place:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import gc
 import json
+import weakref
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from smsengine.config.registered import Registered, Variant
 from smsengine.lifecycle import SkipReason
 from smsengine.planning.manifest import Prices
 from smsengine.planning.messages import HouseRules, prove_rules
@@ -54,6 +58,27 @@ def test_texts_beyond_plain_letters_need_the_gateway_s_consent(text: str) -> Non
         prove_rules(text, measure(text), HouseRules())
     prove_rules(text, measure(text), HouseRules(unicode=True))
     prove_rules("Kinh gui [{~}]", measure("Kinh gui [{~}]"), HouseRules())
+
+
+@pytest.fixture
+def without_collector() -> Iterator[None]:
+    """As in the process that composes long extracts."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.usefixtures("without_collector")
+def test_what_was_composed_is_let_go_without_a_collector() -> None:
+    """Skips of every sort leave no cycle behind: a month of them would fill the memory."""
+    registered = Registered(variants=(Variant(networks=("Viettel",), text="other words"),))
+    given = [row(2, cell="0"), row(3, paid="x"), row(4, cell="0961234567"), row(5)]
+    composed = compose(given, registered=registered)
+    assert 4 == len(composed.skips)
+    held = weakref.ref(composed)
+    del composed
+    assert held() is None
 
 
 PRICES = Prices(others=850, networks={"Viettel": 1000})
