@@ -18,7 +18,7 @@ from smsengine.config import secret
 from smsengine.config.job import LoadedJob, load_job, topic_of
 from smsengine.config.settings import GatewaySettings, load_settings
 from smsengine.config.yaml import Document, build
-from smsengine.errors import ConfigError, StoreError, UsageError
+from smsengine.errors import ConfigError, GatewayError, StoreError, UsageError
 from smsengine.gateways.base import Gateway, Kind, Site
 from smsengine.gateways.kinds import kind_names, kind_of
 from smsengine.identity import own_identity
@@ -34,6 +34,7 @@ from smsengine.sending.lane import Count, Lane
 from smsengine.sending.pace import Pace, Rate
 from smsengine.sending.routing import Route, alone, ordered, weighted
 from smsengine.service.house_rules import (
+    broken_word,
     misfits,
     prices_of,
     registered_of,
@@ -247,14 +248,18 @@ class Engine:
 
         Raises:
             ConfigError: its kind is not known or its options are wrong.
-            GatewayError: its file cannot be written.
+            GatewayError: its file cannot be written, or its adapter is at fault.
         """
         settings = self.gateway_settings(name)
         at = ("gateways", name)
         kind = self.kind(name)
         context = {"folder": self.folder}
         options = build(kind.options, self._document, data=settings.options, at=at, context=context)
-        return kind.open(options, self._site(name))
+        gateway = kind.open(options, self._site(name))
+        if fault := broken_word(kind, gateway.capabilities):
+            gateway.close()
+            raise GatewayError(f"Gateways of kind {settings.kind!r} {fault}")
+        return gateway
 
     def kind(self, name: str) -> Kind[Any]:
         """The kind of a gateway; nothing is opened.

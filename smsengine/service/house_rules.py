@@ -16,7 +16,7 @@ from smsengine.config.registered import (
 )
 from smsengine.config.settings import GatewaySettings, Settings
 from smsengine.config.yaml import Document
-from smsengine.gateways.base import Channel, Kind
+from smsengine.gateways.base import Capabilities, Channel, Kind
 from smsengine.planning.manifest import Prices
 from smsengine.planning.messages import HouseRules
 from smsengine.sending.routing import Route
@@ -121,6 +121,15 @@ def misfits(
                     "registered",
                     f"lacks an id for {network}; {name} takes no text but a template by its id.",
                 )
+
+
+def broken_word(kind: Kind[Any], sheet: Capabilities) -> str:
+    """What a gateway's sheet says otherwise than its kind did, by which jobs were judged."""
+    if sheet.channel is not kind.channel:
+        return f"are for {kind.channel} and open as {sheet.channel}; mend the adapter."
+    if sheet.needs_template and not kind.needs_template:
+        return "do not say beforehand that they need a template; mend the adapter."
+    return ""
 
 
 def _wrong_channel(name: str, channel: Channel) -> str:

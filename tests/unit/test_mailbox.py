@@ -72,6 +72,12 @@ def test_a_cell_that_holds_no_address_gets_one_sentence(cell: str) -> None:
     assert "lan@" not in str(error)
 
 
+def test_a_cell_with_a_line_break_is_told_how_to_be_written() -> None:
+    """A spreadsheet's Alt+Enter is no separator here."""
+    (error,) = parse("a@example.vn\nb@example.vn")
+    assert str(error) == "The cell holds a line break or a tab; part addresses with a ';'."
+
+
 @given(st.text(max_size=60))
 def test_whatever_a_cell_holds_no_line_of_a_head_can_be_begun(cell: str) -> None:
     """An address is one word of printable ASCII with one @."""

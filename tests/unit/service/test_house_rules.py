@@ -13,13 +13,13 @@ from smsengine.config.registered import Registered, Variant
 from smsengine.config.settings import GatewaySettings, Price
 from smsengine.config.yaml import Model
 from smsengine.errors import ConfigError
-from smsengine.gateways.base import Channel, Kind
+from smsengine.gateways.base import Capabilities, Channel, Kind
 from smsengine.period import Period
 from smsengine.planning.manifest import Prices
 from smsengine.planning.messages import HouseRules
 from smsengine.sending.routing import Route, alone, ordered
 from smsengine.service.bootstrap import Engine
-from smsengine.service.house_rules import misfits, prices_of, rules_of
+from smsengine.service.house_rules import broken_word, misfits, prices_of, rules_of
 from smsengine.service.preview import preview_job
 
 DAY = date(2024, 6, 1)
@@ -146,6 +146,24 @@ def test_only_networks_that_a_gateway_serves_need_an_id() -> None:
     both = Route(name="r", steps=(ordered(["dear"], ("Viettel", "Itel")), ordered(["cheap"])))
     (fault,) = misfits(job(), template, both, kinds)
     assert fault[1].startswith("lacks an id for Itel; dear ")
+
+
+@pytest.mark.parametrize(
+    ("kind", "sheet", "said"),
+    [
+        (SMS, Capabilities(max_batch=1), ""),
+        (ZNS, Capabilities(max_batch=1), ""),
+        (ZNS, Capabilities(max_batch=1, needs_template=True), ""),
+        (MAIL, Capabilities(max_batch=1, channel=Channel.EMAIL), ""),
+        (SMS, Capabilities(max_batch=1, channel=Channel.EMAIL), "are for phone and open as email"),
+        (MAIL, Capabilities(max_batch=1), "are for email and open as phone; mend"),
+        (SMS, Capabilities(max_batch=1, needs_template=True), "do not say beforehand"),
+    ],
+)
+def test_a_gateway_is_what_its_kind_said(kind: Any, sheet: Capabilities, said: str) -> None:
+    """Jobs were let through because of the kind's word; an adapter that breaks it is not used."""
+    assert broken_word(kind, sheet).startswith(said)
+    assert bool(said) is bool(broken_word(kind, sheet))
 
 
 CONFIG = """\
