@@ -17,10 +17,12 @@ from smsengine.gateways.base import Kind
 _GROUP = "smsengine.gateways"
 #: Each of these modules has its ``KIND``.
 _MODULES = {
+    "android": "smsengine.gateways.android",
     "esms": "smsengine.gateways.esms",
     "file": "smsengine.gateways.file",
     "fpt": "smsengine.gateways.fpt",
     "http": "smsengine.gateways.http",
+    "kannel": "smsengine.gateways.kannel",
     "simulated": "smsengine.gateways.simulated",
     "speedsms": "smsengine.gateways.speedsms",
     "viettel": "smsengine.gateways.viettel",
