@@ -30,10 +30,10 @@ _REJECTED = OutcomeKind.REJECTED
 MESSAGES: Sequence[tuple[str, OutcomeKind, Scope | None]] = (
     ("DUPLICATE MESSAGE", OutcomeKind.DUPLICATE, None),
     ("Check information error", OutcomeKind.UNKNOWN, None),
-    ("Authenticate: ", _REJECTED, Scope.ACCOUNT),
     ("CP_CODE_NOT_FOUND", _REJECTED, Scope.ACCOUNT),
     ("WRONG_INFORMATION_AUTHENTICATE", _REJECTED, Scope.ACCOUNT),
     ("IP_INVALID", _REJECTED, Scope.ACCOUNT),
+    ("Authenticate: ", _REJECTED, Scope.ACCOUNT),
     ("Check RequestID: NULL_OR_BLANK", _REJECTED, Scope.CALLER),
     ("REQUEST_ID_NOT_NUMBER", _REJECTED, Scope.CALLER),
     ("Check UserID: NULL_OR_BLANK", _REJECTED, Scope.CALLER),
