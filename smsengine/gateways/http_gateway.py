@@ -63,6 +63,10 @@ class Vendor(ABC):
     #: accepted messages in one question
     per_report: int = 1
 
+    def refuses(self, message: Outbound) -> Outcome | None:  # noqa: ARG002 - for overriding
+        """Why a message must not even be handed over; None where nothing speaks against it."""
+        return None
+
     @abstractmethod
     def build_send(self, messages: Sequence[Outbound]) -> Request:
         """The request that hands these messages over."""
@@ -102,6 +106,18 @@ class Vendor(ABC):
 
         Raises:
             ValueError: the answer does not say.
+        """
+        raise NotImplementedError
+
+    def build_check(self) -> Request | None:
+        """The request that asks how the vendor does; None where it cannot be asked."""
+        return None
+
+    def read_check(self, reply: Reply) -> str:
+        """What it says, in a few words.
+
+        Raises:
+            ValueError: what is wrong, as the rest of a sentence that begins with the vendor.
         """
         raise NotImplementedError
 
@@ -180,6 +196,12 @@ class HttpGateway(Gateway):
         return self._vendor.capabilities
 
     def send(self, batch: Sequence[Outbound], clear: Clearance) -> Sequence[Outcome]:
+        refused = [self._vendor.refuses(each) for each in batch]
+        lawful = [each for each, said in zip(batch, refused, strict=True) if said is None]
+        answers = iter(self._hand_over(lawful, clear))
+        return [next(answers) if said is None else said for said in refused]
+
+    def _hand_over(self, batch: Sequence[Outbound], clear: Clearance) -> Sequence[Outcome]:
         groups = list(_groups(batch, self._vendor.per_request))
         requests = [self._vendor.build_send(group) for group in groups]
         replies = self._client.post_many(
@@ -284,7 +306,20 @@ class HttpGateway(Gateway):
         reply = self._ask(Request(method="GET", url=f"{scheme}://{self._host}/"))
         if reply.phase is not Phase.ANSWERED:
             raise GatewayError(_what_is_wrong(self._host, reply) or "")
-        return f"{self._host} answers; whether the key is right was not asked"
+        return f"{self._host} answers; {self._checked()}"
+
+    def _checked(self) -> str:
+        """What the vendor says of itself."""
+        request = self._vendor.build_check()
+        if request is None:
+            return "whether the key is right was not asked"
+        host, reply = urlsplit(request.url).netloc, self._ask(request)
+        if wrong := _what_is_wrong(host, reply):
+            raise GatewayError(wrong)
+        try:
+            return self._vendor.read_check(reply)
+        except ValueError as error:
+            raise GatewayError(f"{host} {error}.") from error
 
     def _ask(self, request: Request) -> Reply:
         reply = self._client.post(request)
