@@ -121,6 +121,8 @@ class Desk:
         self.logins: list[str] = []
         self.taken: list[tuple[str, str]] = []
         self.stale: set[str] = set()
+        #: messages that are told so of the first ticket, too
+        self.stale_for: set[str] = set()
         self.login_answer: Callable[[int], Any] = lambda number: {"token": f"t{number}"}
         self.login_status = 200
         self._lock = threading.Lock()
@@ -140,7 +142,7 @@ class Desk:
             said = self.login_answer(len(self.logins))
             return None if said is None else _answer(said, self.login_status)
         ticket = head.partition(b"Ticket: ")[2].partition(b"\r\n")[0].decode()
-        if ticket in self.stale:
+        if ticket in self.stale or (ticket == "t1" and body.decode() in self.stale_for):
             return _answer({"said": "stale"}, 401)
         self.taken.append((body.decode(), ticket))
         return _answer({"said": "taken", "left": 5})
@@ -257,6 +259,25 @@ def test_the_second_hand_over_asks_for_clearance_again(desk: Desk, start: Open) 
     outcomes = start().send(messages(2), clear)
     assert ["r0-1", "r0-1", "r1-1", "r1-1"] == sorted(asked)
     assert ([HELD_BACK] * 2, []) == (list(outcomes), desk.taken)
+
+
+def test_only_what_was_refused_is_handed_over_again(desk: Desk, start: Open) -> None:
+    """A token that ends in the midst of a batch: the others are taken, and keep their answers."""
+    desk.stale_for = {"r1-1", "r3-1"}
+    asked: list[str] = []
+
+    def clear(leaving: Sequence[Outbound]) -> bool:
+        asked.extend(each.reference for each in leaving)
+        return asked.count("r3-1") < 2 or leaving[0].reference != "r3-1"
+
+    outcomes = start().send(messages(5), clear)
+    assert [True, True, True, False, True] == [
+        each.kind is OutcomeKind.ACCEPTED for each in outcomes
+    ]
+    assert HELD_BACK == outcomes[3]
+    assert ["r0-1", "r1-1", "r1-1", "r2-1", "r3-1", "r3-1", "r4-1"] == sorted(asked)
+    assert ("r1-1", "t2") in desk.taken
+    assert 4 == len(desk.taken)
 
 
 def test_a_new_token_that_is_stale_too_is_no_endless_story(desk: Desk, start: Open) -> None:
