@@ -30,6 +30,7 @@ _MODULES = {
     "viettel": "smsengine.gateways.viettel",
     "vmg": "smsengine.gateways.vmg",
     "vnpt": "smsengine.gateways.vnpt",
+    "zalo-zns": "smsengine.gateways.zalo_zns",
 }
 
 
