@@ -159,7 +159,7 @@ class Dedup:
             first = known[draft.dedup_key]
             if first.run_id == self._run_id and first.row_number == draft.row_number:
                 continue
-            self._tally.withdraw(draft.text_hash, draft.segments, draft.network)
+            self._tally.withdraw(draft.text_hash, draft.segments, draft.network, draft.template)
             same = first.text_hash == draft.text_hash
             if first.run_id != self._run_id:
                 skipped += self._told_elsewhere(draft, first)
@@ -187,7 +187,9 @@ class Dedup:
             return
         taken = messages.withdraw(connection, self._run_id, sorted(subjects))
         for message in taken:
-            self._tally.withdraw(message.text_hash, message.segments, message.network)
+            self._tally.withdraw(
+                message.text_hash, message.segments, message.network, message.template
+            )
         skipped = [_conflicting(message.row_number, message.subject) for message in taken]
         skips.write(connection, self._run_id, skipped)
         self._tally.skip(skipped)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from smsengine.lifecycle import SkipReason
-from smsengine.planning.messages import Composed, seal_of
+from smsengine.planning.messages import Composed, seal_of, seal_of_template
 from smsengine.store.messages import Draft
 from smsengine.store.skips import SkippedRow
 
@@ -61,8 +61,9 @@ class Prices:
 
 @dataclass(kw_only=True)
 class Tally:
-    """Adds up what is written into a run. Money is đồng."""
+    """Adds up what is written into a run. Money is đồng; ``key`` is that of the seal."""
 
+    key: bytes = b""
     source_rows: int = 0
     extra_recipients: int = 0
     already_planned: int = 0
@@ -71,6 +72,7 @@ class Tally:
     lowest: int | None = None
     highest: int | None = None
     seal: int = 0
+    template_seal: int = 0
     networks: Counter[str] = field(default_factory=Counter)
     lengths: Counter[int] = field(default_factory=Counter)
     reasons: Counter[SkipReason] = field(default_factory=Counter)
@@ -103,18 +105,21 @@ class Tally:
         self.lengths.update(draft.segments for draft in drafts)
         for draft in drafts:
             self.networks[draft.network] += draft.segments
+            if draft.template is not None:
+                self.template_seal += seal_of_template(self.key, draft.text_hash, draft.template)
         self.seal += seal_of([draft.text_hash for draft in drafts])
 
     def skip(self, skips: list[SkippedRow]) -> None:
         """Count rows that got no message."""
         self.reasons.update(skip.reason for skip in skips)
 
-    def withdraw(self, text_hash: bytes, segments: int, network: str) -> None:
+    def withdraw(self, text_hash: bytes, segments: int, network: str, template: str | None) -> None:
         """Take back a message that was written."""
         self.messages -= 1
         self.networks[network] -= segments
         self.lengths[segments] -= 1
         self.seal -= seal_of([text_hash])
+        self.template_seal -= seal_of_template(self.key, text_hash, template)
 
     def facts(self) -> dict[str, object]:
         """The counts, as they stand in the manifest."""
@@ -135,8 +140,14 @@ class Tally:
             "money": self.money,
             "lowest": self.lowest,
             "highest": self.highest,
-            "texts": format(self.seal % 2**128, "032x"),
+            "texts": written_seal(self.seal),
+            "templates": written_seal(self.template_seal),
         }
+
+
+def written_seal(seal: int) -> str:
+    """A seal as it stands in the manifest."""
+    return format(seal % 2**128, "032x")
 
 
 def sealed(facts: dict[str, object]) -> tuple[str, str]:

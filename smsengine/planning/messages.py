@@ -300,6 +300,14 @@ def _too_long(found: str, limit: int) -> RowError:
     return RowError(f"The text has {found}; the gateway takes {limit}.", reason=SkipReason.TOO_LONG)
 
 
+def seal_of_template(key: bytes, text_hash: bytes, template: str | None) -> int:
+    """A message's part of the seal of registered templates; nothing where it has none."""
+    if template is None:
+        return 0
+    given = text_hash + template.encode()
+    return seal_of([hashlib.blake2b(given, key=key, digest_size=_HASH_BYTES).digest()])
+
+
 def seal_of(text_hashes: Sequence[bytes]) -> int:
     """The seal of a set of messages: the sum of their keyed hashes, whatever their order."""
     return sum(int.from_bytes(value, "big") for value in text_hashes)

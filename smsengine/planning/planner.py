@@ -189,7 +189,7 @@ class Planner:
                 runs.discard(connection, run.id, planner=run.planner)
 
     def _fill(self, order: Order, run_id: int, kind: RunKind) -> Planned:
-        tally = Tally()
+        tally = Tally(key=order.recipe.key)
         writer = Dedup(
             ledger=self._ledger,
             outbox=self._outbox,

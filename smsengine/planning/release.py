@@ -8,7 +8,8 @@ from datetime import timedelta
 from smsengine.clock import Clock
 from smsengine.errors import RefusedError, StoreError
 from smsengine.lifecycle import RunState
-from smsengine.planning.messages import Hasher, seal_of
+from smsengine.planning.manifest import written_seal
+from smsengine.planning.messages import Hasher, seal_of, seal_of_template
 from smsengine.store import messages, outbox, runs
 from smsengine.store.engine import Store
 from smsengine.store.runs import Run
@@ -21,15 +22,16 @@ def check_seal(store: Store, run: Run, key: bytes) -> None:
     Of a message that was purged the keyed hash of its text is all that is left to prove it with.
 
     Raises:
-        StoreError: a text, a recipient or a message was changed since.
+        StoreError: a text, a recipient, a template or a message was changed since.
     """
     hasher = Hasher(key, run.topic, run.period)
-    seal = count = 0
+    seal = templates = count = 0
     with store.read() as connection, messages.sealed_texts(connection, run.id) as rows:
         now = runs.get(connection, run.id)
         is_purged = now is not None and now.purged_at is not None
         for row in rows:
             seal += seal_of([row.text_hash])
+            templates += seal_of_template(key, row.text_hash, row.template)
             count += 1
             if is_purged and not (row.text or row.subject or row.address):
                 continue
@@ -38,7 +40,9 @@ def check_seal(store: Store, run: Run, key: bytes) -> None:
                 what = "A text" if told else "A recipient"
                 raise StoreError(f"{what} of run {run.id} ({run.label}) is not the sealed one.")
     manifest = json.loads(run.manifest)
-    if count != run.messages or format(seal % 2**128, "032x") != manifest["texts"]:
+    # Manifests of old say nothing of templates; and purging takes them out.
+    is_whole = is_purged or written_seal(templates) == manifest.get("templates", written_seal(0))
+    if count != run.messages or written_seal(seal) != manifest["texts"] or not is_whole:
         raise StoreError(
             f"The messages of run {run.id} ({run.label}) are not those of its manifest."
         )

@@ -211,7 +211,7 @@ def withdraw(connection: Connection, run_id: int, subjects: Sequence[str]) -> Se
     """Take every message about these subjects out of a run that is still being planned.
 
     Returns:
-        row_number, subject, text_hash, segments and network of each.
+        row_number, subject, text_hash, segments, network and template of each.
     """
     taken: list[Any] = []
     for some in slices(subjects):
@@ -224,6 +224,7 @@ def withdraw(connection: Connection, run_id: int, subjects: Sequence[str]) -> Se
                 messages.c.text_hash,
                 messages.c.segments,
                 messages.c.network,
+                messages.c.template,
             )
         )
         taken += connection.execute(statement).all()
@@ -254,13 +255,14 @@ def codes(connection: Connection, run_id: int) -> Counter[tuple[MessageState, st
 
 @contextmanager
 def sealed_texts(connection: Connection, run_id: int) -> Iterator[Iterator[Any]]:
-    """Every message's dedup key, text, hash, subject and address, streamed; for the seal."""
+    """Every message's dedup key, text, hash, subject, address and template, for the seal."""
     statement = select(
         messages.c.dedup_key,
         messages.c.text,
         messages.c.text_hash,
         messages.c.subject,
         messages.c.address,
+        messages.c.template,
     ).where(messages.c.run_id == run_id)
     with connection.execute(statement, execution_options={"yield_per": 2000}) as found:
         yield found

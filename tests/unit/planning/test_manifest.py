@@ -80,7 +80,7 @@ def test_withdrawing_undoes_writing(taken: int) -> None:
     once.write(all_of_them[taken:])
     whole.write(all_of_them)
     for each in all_of_them[:taken]:
-        whole.withdraw(each.text_hash, each.segments, each.network)
+        whole.withdraw(each.text_hash, each.segments, each.network, each.template)
     assert once.facts() == whole.facts()
 
 

@@ -10,10 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smsengine.config.registered import Registered, Variant
-from smsengine.lifecycle import SkipReason
+from smsengine.errors import StoreError
+from smsengine.lifecycle import RunState, SkipReason
+from smsengine.planning import release
 from smsengine.planning.registering import Registrar
 from smsengine.sending.departure import _template
-from tests.conftest import Office, compose, row, rows
+from tests.conftest import KEY, Office, compose, phone, row, rows
 
 TEXT = "Kinh gui {P1,40}: da dong {P2,20} dong thang {P3,7}."
 
@@ -99,3 +101,26 @@ def test_a_run_with_unregistered_texts_ties(office: Office) -> None:
     run = office.planned(rows(3), recipe_registered=registered(text="other words"))
     assert (3, 0, 3) == (run.source_rows, run.messages, run.skips)
     assert {"not-registered": 3} == json.loads(run.manifest)["skip_reasons"]
+
+
+CHANGES = ["template = '[\"42\", []]'", "template = NULL", "template = template || ' '"]
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_template_that_was_changed_is_not_released(office: Office, change: str) -> None:
+    """What a vendor would put together is sealed like a text."""
+    run = office.planned(rows(3), recipe_registered=registered(id="42"))
+    office.change(f"UPDATE messages SET {change} WHERE place = 2")
+    with pytest.raises(StoreError, match="are not those of its manifest"):
+        release.release(office.store, run, key=KEY, clock=office.clock, actor="test")
+
+
+def test_the_seal_of_templates_knows_what_was_taken_out(office: Office) -> None:
+    """Rows that contradict or repeat each other leave no trace in it."""
+    given_rows = [*rows(3), row(9, "TA0002Z", cell="0961234567"), row(10, "TA0003Z", paid="7")]
+    found = registered(id="42")
+    twin = row(11, "TA0004Z", cell=phone(4))
+    run = office.planned([*given_rows, twin], recipe_registered=found)
+    assert (3, 3) == (run.messages, run.skips)
+    release.release(office.store, run, key=KEY, clock=office.clock, actor="test")
+    assert office.run(run.id).state is RunState.RELEASED

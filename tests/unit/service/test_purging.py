@@ -97,6 +97,15 @@ def test_nothing_personal_is_left(office: Office) -> None:
     assert ("sealed", "she called from 091***5678") == history(office)[0]
 
 
+def test_the_parameters_of_a_template_go_with_the_text(office: Office) -> None:
+    """They are the same names and figures once more."""
+    run = ended(office)
+    office.change("UPDATE messages SET template = '[7, [[1, 2]]]'")
+    purge(office)
+    assert [(None,)] == office.all("SELECT DISTINCT template FROM messages")
+    check_seal(office.store, office.run(run.id), KEY)
+
+
 def test_what_proves_the_past_stays(office: Office) -> None:
     """Hashes, states, places, networks, segments and the gateway's words in code stay."""
     ended(office)
