@@ -8,7 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from smsengine.config.job import Job, LoadedJob
-from smsengine.config.registered import registered_path
+from smsengine.config.registered import Registered, load_registered, registered_path
 from smsengine.period import Period
 from smsengine.planning.manifest import Warnings
 from smsengine.planning.messages import Recipe
@@ -68,7 +68,7 @@ def recipe_for(
         money=job.guards.money,
         rules=engine.house_rules(job.gateway),
         is_email=bool(recipient.emails),
-        registered=loaded.registered,
+        registered=_registered(engine, job),
         registered_name=job.registered or "",
         only=frozenset(only),
     )
@@ -135,6 +135,14 @@ def _stop_rules(job: Job) -> StopRules:
 
 def _number(share: Decimal | None) -> float | None:
     return None if share is None else float(share)
+
+
+def _registered(engine: Engine, job: Job) -> Registered | None:
+    """Read anew, like the template: the manifest has the hash of what was used."""
+    if job.registered is None:
+        return None
+    path = registered_path(engine.settings.templates, job.registered)
+    return load_registered(path, engine.networks)
 
 
 def _registered_hash(engine: Engine, job: Job) -> str:
