@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import logging
 import queue
-import ssl
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 
-from requests.utils import DEFAULT_CA_BUNDLE_PATH
-
 from smsengine.gateways.http_exchange import Reply, Request
 from smsengine.gateways.http_line import Line
+from smsengine.gateways.http_trust import trusting
 
 
 def _always(_index: int) -> bool:
@@ -21,13 +19,6 @@ def _always(_index: int) -> bool:
 
 def _nothing(_index: int, _reply: Reply) -> None:
     pass
-
-
-def _trusting() -> ssl.SSLContext:
-    """Trust whom this machine trusts, and whom ``requests`` brings along; takes some 70 ms."""
-    context = ssl.create_default_context()
-    context.load_verify_locations(DEFAULT_CA_BUNDLE_PATH)
-    return context
 
 
 class HttpClient:
@@ -45,7 +36,7 @@ class HttpClient:
         """
         # At that level urllib3 logs each whole URL, which may hold key, number and text.
         logging.getLogger("urllib3").setLevel(logging.INFO)
-        tls = cache(_trusting)
+        tls = cache(trusting)
         self._lines = queue.LifoQueue[Line]()  # the last one used is the least likely to be stale
         self._all = [Line(tls, connect_seconds, read_seconds) for _ in range(connections)]
         for line in self._all:

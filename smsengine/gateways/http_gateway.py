@@ -32,7 +32,6 @@ from smsengine.gateways.base import (
     RegisteredTemplate,
     Vault,
 )
-from smsengine.gateways.http_client import HttpClient
 from smsengine.gateways.http_exchange import Phase, Reply, Request, Trouble
 from smsengine.gateways.http_log import ExchangeLog, Redactor
 from smsengine.gateways.http_login import Client, LoggedIn, Login
@@ -168,14 +167,14 @@ class HttpGateway(Gateway):
         self,
         vendor: Vendor,
         *,
-        client: HttpClient,
+        client: Client,
         clock: Clock,
         redactor: Redactor,
         log: ExchangeLog | None = None,
         vault: Vault | None = None,
     ) -> None:
         self._vendor = vendor
-        self._client: Client = client
+        self._client = client
         self._clock = clock
         self._redactor = redactor
         self._log = log

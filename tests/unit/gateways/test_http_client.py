@@ -11,8 +11,10 @@ from contextlib import ExitStack
 import pytest
 
 from smsengine.gateways.http_client import HttpClient
+from smsengine.gateways.http_curl import CurlClient
 from smsengine.gateways.http_exchange import Phase, Reply, Request, Trouble
 from smsengine.gateways.http_line import MOST_BODY
+from smsengine.gateways.http_login import Client
 from tests.unit.gateways.raw_server import (
     OK,
     PATIENCE,
@@ -39,18 +41,25 @@ def serve() -> Iterator[Serve]:
         yield lambda *manners: stack.enter_context(RawServer(*manners))
 
 
+@pytest.fixture(params=[HttpClient, CurlClient], ids=["requests", "curl"])
+def transport(request: pytest.FixtureRequest) -> type[Client]:
+    """Each of the clients: they keep the same promises."""
+    made: type[Client] = request.param
+    return made
+
+
 @pytest.fixture
-def client() -> Iterator[HttpClient]:
+def client(transport: Callable[..., Client]) -> Iterator[Client]:
     """A client whose time-outs no test reaches, unless it means to."""
-    made = HttpClient(connections=4, connect_seconds=PATIENCE, read_seconds=PATIENCE)
+    made = transport(connections=4, connect_seconds=PATIENCE, read_seconds=PATIENCE)
     yield made
     made.close()
 
 
 @pytest.fixture
-def hasty() -> Iterator[HttpClient]:
+def hasty(transport: Callable[..., Client]) -> Iterator[Client]:
     """A client that soon gives up."""
-    made = HttpClient(connections=2, connect_seconds=SHORT, read_seconds=SHORT)
+    made = transport(connections=2, connect_seconds=SHORT, read_seconds=SHORT)
     yield made
     made.close()
 
@@ -66,7 +75,7 @@ def phase_and_trouble(reply: Reply) -> tuple[Phase, Trouble | None]:
 # -- answered --------------------------------------------------------------------------------------
 
 
-def test_an_answer_comes_back_whole(serve: Serve, client: HttpClient) -> None:
+def test_an_answer_comes_back_whole(serve: Serve, client: Client) -> None:
     """Status, headers in any case, and body are those of the server."""
     server = serve(answering(b"HTTP/1.1 418 Tea\r\nX-Kind: pot\r\nContent-Length: 5\r\n\r\nshort"))
     reply = client.post(post(server.url))
@@ -78,7 +87,7 @@ def test_an_answer_comes_back_whole(serve: Serve, client: HttpClient) -> None:
     )
 
 
-def test_a_request_arrives_as_it_was_built(serve: Serve, client: HttpClient) -> None:
+def test_a_request_arrives_as_it_was_built(serve: Serve, client: Client) -> None:
     """Method, path, headers and body reach the server unchanged."""
     server = serve()
     client.post(post(server.url, b"\x00\xff"))
@@ -88,7 +97,7 @@ def test_a_request_arrives_as_it_was_built(serve: Serve, client: HttpClient) -> 
     assert arrived.endswith(b"\r\nContent-Length: 2\r\n\r\n\x00\xff")
 
 
-def test_a_get_has_no_body(serve: Serve, client: HttpClient) -> None:
+def test_a_get_has_no_body(serve: Serve, client: Client) -> None:
     """A question carries its fields in the URL alone."""
     server = serve()
     client.post(Request(method="GET", url=f"{server.url}/status?ref=a%20b"))
@@ -112,7 +121,7 @@ def test_a_get_has_no_body(serve: Serve, client: HttpClient) -> None:
     ids=["empty", "no content", "chunked", "continue first", "until the end"],
 )
 def test_answers_of_every_form_are_read(
-    serve: Serve, client: HttpClient, answer: bytes, body: bytes
+    serve: Serve, client: Client, answer: bytes, body: bytes
 ) -> None:
     """However a body is delimited, it is whole."""
     server = serve(answering_once(answer))
@@ -123,7 +132,7 @@ def test_answers_of_every_form_are_read(
 @pytest.mark.parametrize(
     "head", [f"Content-Length: {3 * MOST_BODY}\r\n".encode(), b"Connection: close\r\n"]
 )
-def test_a_body_is_read_up_to_its_limit(serve: Serve, client: HttpClient, head: bytes) -> None:
+def test_a_body_is_read_up_to_its_limit(serve: Serve, client: Client, head: bytes) -> None:
     """A vendor that answers megabytes fills nobody's memory, and the next answer is its own."""
     long = answering_once(b"HTTP/1.1 200 OK\r\n" + head + b"\r\n" + b"x" * 3 * MOST_BODY)
     server = serve(long, answering(OK))
@@ -131,7 +140,7 @@ def test_a_body_is_read_up_to_its_limit(serve: Serve, client: HttpClient, head: 
     assert (Phase.ANSWERED, MOST_BODY, b"ok") == (first.phase, len(first.body), second.body)
 
 
-def test_a_redirect_is_an_answer(serve: Serve, client: HttpClient) -> None:
+def test_a_redirect_is_an_answer(serve: Serve, client: Client) -> None:
     """Nobody is sent a message, or a key, whom the configuration does not name."""
     elsewhere = serve()
     moved = f"HTTP/1.1 307 Moved\r\nLocation: {elsewhere.url}\r\nContent-Length: 0\r\n\r\n"
@@ -141,9 +150,7 @@ def test_a_redirect_is_an_answer(serve: Serve, client: HttpClient) -> None:
 
 
 @pytest.mark.parametrize("status", [b"429 Slow", b"500 Error", b"503 Busy"])
-def test_no_status_is_a_reason_to_ask_again(
-    serve: Serve, client: HttpClient, status: bytes
-) -> None:
+def test_no_status_is_a_reason_to_ask_again(serve: Serve, client: Client, status: bytes) -> None:
     """Also where the server invites to come again at once, one request is one request."""
     answer = b"HTTP/1.1 %b\r\nRetry-After: 0\r\nContent-Length: 0\r\n\r\n" % status
     server = serve(answering(answer))
@@ -151,7 +158,7 @@ def test_no_status_is_a_reason_to_ask_again(
     assert 1 == len(server.requests)
 
 
-def test_cookies_are_not_kept(serve: Serve, client: HttpClient) -> None:
+def test_cookies_are_not_kept(serve: Serve, client: Client) -> None:
     """Nothing of one exchange goes into the next."""
     server = serve(answering(b"HTTP/1.1 200 OK\r\nSet-Cookie: a=b\r\nContent-Length: 0\r\n\r\n"))
     for _ in range(2):
@@ -160,7 +167,7 @@ def test_cookies_are_not_kept(serve: Serve, client: HttpClient) -> None:
 
 
 def test_proxies_of_the_environment_are_not_asked(
-    serve: Serve, client: HttpClient, monkeypatch: pytest.MonkeyPatch
+    serve: Serve, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Messages go to the host of the configuration, whatever a shell exports."""
     proxy, server = serve(), serve()
@@ -173,7 +180,7 @@ def test_proxies_of_the_environment_are_not_asked(
 # -- not written -----------------------------------------------------------------------------------
 
 
-def test_a_refused_connection_wrote_nothing(client: HttpClient) -> None:
+def test_a_refused_connection_wrote_nothing(client: Client) -> None:
     """Where nobody listens, nothing can have been taken."""
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
@@ -181,13 +188,13 @@ def test_a_refused_connection_wrote_nothing(client: HttpClient) -> None:
     assert (Phase.NOT_WRITTEN, Trouble.REFUSED) == phase_and_trouble(reply)
 
 
-def test_a_host_without_an_address_wrote_nothing(client: HttpClient) -> None:
+def test_a_host_without_an_address_wrote_nothing(client: Client) -> None:
     """A name that leads nowhere is told apart from a host that is silent."""
     reply = client.post(post("http://nowhere.invalid"))
     assert (Phase.NOT_WRITTEN, Trouble.NOT_FOUND) == phase_and_trouble(reply)
 
 
-def test_a_connection_that_is_not_accepted_wrote_nothing(hasty: HttpClient) -> None:
+def test_a_connection_that_is_not_accepted_wrote_nothing(hasty: Client) -> None:
     """A host that swallows connections costs the connect time-out, and no message."""
     with ExitStack() as stack:
         listener = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
@@ -199,23 +206,21 @@ def test_a_connection_that_is_not_accepted_wrote_nothing(hasty: HttpClient) -> N
     assert (Phase.NOT_WRITTEN, Trouble.TIMEOUT) == phase_and_trouble(reply)
 
 
-def test_a_failed_handshake_wrote_nothing(serve: Serve, client: HttpClient) -> None:
+def test_a_failed_handshake_wrote_nothing(serve: Serve, client: Client) -> None:
     """A host that does not speak TLS gets no key and no text."""
     server = serve(no_tls)
     reply = client.post(post(server.url.replace("http:", "https:")))
     assert (Phase.NOT_WRITTEN, Trouble.TLS, []) == (*phase_and_trouble(reply), server.requests)
 
 
-def test_a_handshake_that_hangs_wrote_nothing(serve: Serve, hasty: HttpClient) -> None:
+def test_a_handshake_that_hangs_wrote_nothing(serve: Serve, hasty: Client) -> None:
     """The connect time-out covers TLS too."""
     server = serve(deaf)
     reply = hasty.post(post(server.url.replace("http:", "https:")))
     assert (Phase.NOT_WRITTEN, Trouble.TIMEOUT) == phase_and_trouble(reply)
 
 
-def test_a_request_that_breaks_in_the_middle_is_not_written(
-    serve: Serve, client: HttpClient
-) -> None:
+def test_a_request_that_breaks_in_the_middle_is_not_written(serve: Serve, client: Client) -> None:
     """Half a request cannot have been taken; the error is not swallowed and read over."""
 
     def hang_up(visit: Visit) -> None:
@@ -226,9 +231,7 @@ def test_a_request_that_breaks_in_the_middle_is_not_written(
     assert Phase.NOT_WRITTEN is client.post(post(server.url, HUGE)).phase
 
 
-def test_an_answer_to_half_a_request_does_not_make_it_whole(
-    serve: Serve, client: HttpClient
-) -> None:
+def test_an_answer_to_half_a_request_does_not_make_it_whole(serve: Serve, client: Client) -> None:
     """A server that answers and closes while we still write has not read the message."""
 
     def early(visit: Visit) -> None:
@@ -239,7 +242,7 @@ def test_an_answer_to_half_a_request_does_not_make_it_whole(
     assert Phase.NOT_WRITTEN is client.post(post(server.url, HUGE)).phase
 
 
-def test_a_request_that_nobody_reads_is_not_written(serve: Serve, hasty: HttpClient) -> None:
+def test_a_request_that_nobody_reads_is_not_written(serve: Serve, hasty: Client) -> None:
     """Writing has a time-out, and what was not written in it was not taken."""
     server = serve(deaf)
     reply = hasty.post(post(server.url, HUGE))
@@ -249,12 +252,12 @@ def test_a_request_that_nobody_reads_is_not_written(serve: Serve, hasty: HttpCli
 @pytest.mark.parametrize(
     "url", ["http://[::1", "ftp://host/x", "http://", "//host", "", "http://a b/"]
 )
-def test_a_request_that_cannot_be_made_is_not_written(client: HttpClient, url: str) -> None:
+def test_a_request_that_cannot_be_made_is_not_written(client: Client, url: str) -> None:
     """A broken URL is a reply like any other failure, and no exception."""
     assert Phase.NOT_WRITTEN is client.post(Request(method="POST", url=url)).phase
 
 
-def test_a_header_that_cannot_be_written_is_not_written(serve: Serve, client: HttpClient) -> None:
+def test_a_header_that_cannot_be_written_is_not_written(serve: Serve, client: Client) -> None:
     """A line break in a header never reaches the wire."""
     server = serve()
     broken = Request(method="POST", url=server.url, headers={"X-Key": "a\r\nX-Other: b"})
@@ -303,7 +306,7 @@ def _says(answer: bytes) -> Manner:
     ],
 )
 def test_what_was_written_and_not_answered_whole_is_in_doubt(
-    serve: Serve, client: HttpClient, manner: Manner
+    serve: Serve, client: Client, manner: Manner
 ) -> None:
     """The message may have been taken: one request arrived, and it is not made again."""
     server = serve(manner, answering(OK))
@@ -328,14 +331,14 @@ def _drip(*pieces: bytes) -> Manner:
     "manner",
     [
         lambda visit: visit.read() and visit.server.over.wait(PATIENCE),
-        _drip(),
+        _drip(b"HTTP/1.1 200 "),
         _drip(b"HTTP/1.1 200 OK\r\nX-Long: "),
         _drip(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n"),
         _drip(b"HTTP/1.1 200 OK\r\n\r\n"),
     ],
     ids=["nothing", "line drips", "head drips", "body drips", "endless body drips"],
 )
-def test_an_answer_has_one_deadline(serve: Serve, hasty: HttpClient, manner: Manner) -> None:
+def test_an_answer_has_one_deadline(serve: Serve, hasty: Client, manner: Manner) -> None:
     """A vendor that drips cannot hold a connection longer than the read time-out."""
     server = serve(manner)
     reply = hasty.post(post(server.url))
@@ -343,7 +346,7 @@ def test_an_answer_has_one_deadline(serve: Serve, hasty: HttpClient, manner: Man
     assert SHORT <= reply.seconds < PATIENCE / 2
 
 
-def test_a_late_answer_is_nobody_s(serve: Serve, hasty: HttpClient) -> None:
+def test_a_late_answer_is_nobody_s(serve: Serve, hasty: Client) -> None:
     """An answer that comes after its time-out is not taken for that of the next request."""
 
     def late(visit: Visit) -> None:
@@ -360,14 +363,14 @@ def test_a_late_answer_is_nobody_s(serve: Serve, hasty: HttpClient) -> None:
 # -- connections that are kept ---------------------------------------------------------------------
 
 
-def test_a_connection_is_kept(serve: Serve, client: HttpClient) -> None:
+def test_a_connection_is_kept(serve: Serve, client: Client) -> None:
     """A hundred requests one after the other need one connection."""
     server = serve()
     replies = [client.post(post(server.url)) for _ in range(100)]
     assert ({b"ok"}, 1) == ({reply.body for reply in replies}, server.connections)
 
 
-def test_a_kept_connection_that_was_closed_is_opened_anew(serve: Serve, client: HttpClient) -> None:
+def test_a_kept_connection_that_was_closed_is_opened_anew(serve: Serve, client: Client) -> None:
     """A connection that the server closed while it was idle costs nothing and repeats nothing."""
     closed = threading.Event()
 
@@ -386,7 +389,7 @@ def test_a_kept_connection_that_was_closed_is_opened_anew(serve: Serve, client: 
 
 @pytest.mark.parametrize("how", [lambda _: None, Visit.reset], ids=["closed", "reset"])
 def test_a_kept_connection_that_breaks_off_is_not_tried_again(
-    serve: Serve, client: HttpClient, how: Callable[[Visit], None]
+    serve: Serve, client: Client, how: Callable[[Visit], None]
 ) -> None:
     """A request on a stale connection may have been read: it is in doubt, not repeated."""
 
@@ -403,7 +406,7 @@ def test_a_kept_connection_that_breaks_off_is_not_tried_again(
 
 
 def test_a_connection_that_closes_while_its_turn_is_awaited_is_replaced(
-    serve: Serve, client: HttpClient
+    serve: Serve, client: Client
 ) -> None:
     """Nothing was written yet, so the message leaves on a new connection, and only there."""
     turn, closed = threading.Event(), threading.Event()
@@ -422,7 +425,7 @@ def test_a_connection_that_closes_while_its_turn_is_awaited_is_replaced(
     assert (b"ok", [b"hello"], 2) == (reply.body, server.bodies, server.connections)
 
 
-def test_what_a_server_says_unasked_is_no_answer(serve: Serve, client: HttpClient) -> None:
+def test_what_a_server_says_unasked_is_no_answer(serve: Serve, client: Client) -> None:
     """Words that came before the request are not taken for its answer."""
     said = threading.Event()
 
@@ -445,7 +448,7 @@ def _raise(_index: int) -> bool:
 
 @pytest.mark.parametrize("before", [lambda _: False, _raise], ids=["no", "an error"])
 def test_without_clearance_nothing_is_written(
-    serve: Serve, client: HttpClient, before: Callable[[int], bool]
+    serve: Serve, client: Client, before: Callable[[int], bool]
 ) -> None:
     """A no, or an error in its place, keeps every byte here."""
     server = serve()
@@ -456,7 +459,7 @@ def test_without_clearance_nothing_is_written(
     )
 
 
-def test_clearance_is_asked_once_for_each_request(serve: Serve, client: HttpClient) -> None:
+def test_clearance_is_asked_once_for_each_request(serve: Serve, client: Client) -> None:
     """Every request asks with its own place, whatever becomes of it."""
     server = serve(silent, answering(OK))
     asked: list[int] = []
@@ -470,9 +473,7 @@ def test_clearance_is_asked_once_for_each_request(serve: Serve, client: HttpClie
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
-def test_clearance_is_asked_where_no_connection_can_be_opened(
-    client: HttpClient, scheme: str
-) -> None:
+def test_clearance_is_asked_where_no_connection_can_be_opened(client: Client, scheme: str) -> None:
     """Whoever counts departures learns of failed ones too."""
     asked: list[int] = []
     with socket.socket() as bound:
@@ -482,7 +483,7 @@ def test_clearance_is_asked_where_no_connection_can_be_opened(
     assert ([0], [Phase.NOT_WRITTEN]) == (asked, [reply.phase for reply in replies])
 
 
-def test_clearance_comes_before_the_first_byte(serve: Serve, client: HttpClient) -> None:
+def test_clearance_comes_before_the_first_byte(serve: Serve, client: Client) -> None:
     """When clearance is asked, the server has the connection and not a byte on it."""
     seen: list[bytes] = []
     waiting, looked = threading.Event(), threading.Event()
@@ -507,7 +508,7 @@ def test_clearance_comes_before_the_first_byte(serve: Serve, client: HttpClient)
     assert ([b""], b"ok") == (seen, reply.body)
 
 
-def test_waiting_for_clearance_does_not_count(serve: Serve, client: HttpClient) -> None:
+def test_waiting_for_clearance_does_not_count(serve: Serve, client: Client) -> None:
     """How long an exchange took is the vendor's time, not that of its turn."""
     url = serve().url
     never = threading.Event()
@@ -518,7 +519,7 @@ def test_waiting_for_clearance_does_not_count(serve: Serve, client: HttpClient) 
 # -- many at once ----------------------------------------------------------------------------------
 
 
-def test_replies_are_in_the_order_of_the_requests(serve: Serve, client: HttpClient) -> None:
+def test_replies_are_in_the_order_of_the_requests(serve: Serve, client: Client) -> None:
     """The third reply is the third request's."""
 
     def echo(visit: Visit) -> None:
@@ -532,7 +533,7 @@ def test_replies_are_in_the_order_of_the_requests(serve: Serve, client: HttpClie
 
 
 def test_so_many_requests_are_under_way_as_there_are_connections(
-    serve: Serve, client: HttpClient
+    serve: Serve, client: Client
 ) -> None:
     """Each of four requests is only answered when all four have arrived."""
     together = threading.Barrier(4)
@@ -547,7 +548,7 @@ def test_so_many_requests_are_under_way_as_there_are_connections(
     assert ([Phase.ANSWERED] * 16, 4) == ([reply.phase for reply in replies], server.connections)
 
 
-def test_several_threads_share_the_connections(serve: Serve, client: HttpClient) -> None:
+def test_several_threads_share_the_connections(serve: Serve, client: Client) -> None:
     """Eight threads with requests, single ones and many, never open a fifth connection."""
     server = serve()
     found: list[Reply] = []
@@ -569,12 +570,12 @@ def test_several_threads_share_the_connections(serve: Serve, client: HttpClient)
     assert server.connections <= 4
 
 
-def test_no_request_has_no_reply(client: HttpClient) -> None:
+def test_no_request_has_no_reply(client: Client) -> None:
     """Nothing asked, nothing answered."""
     assert [] == client.post_many([])
 
 
-def test_each_reply_is_told_as_it_comes(serve: Serve, client: HttpClient) -> None:
+def test_each_reply_is_told_as_it_comes(serve: Serve, client: Client) -> None:
     """Whoever listens hears of every exchange, with its place."""
     server = serve()
     told: list[int] = []
@@ -587,9 +588,7 @@ def test_each_reply_is_told_as_it_comes(serve: Serve, client: HttpClient) -> Non
 # -- what is not shown -----------------------------------------------------------------------------
 
 
-def test_no_log_holds_a_url(
-    serve: Serve, client: HttpClient, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_no_log_holds_a_url(serve: Serve, client: Client, caplog: pytest.LogCaptureFixture) -> None:
     """Key, number and text may stand in a URL; no library writes them into a log."""
     server = serve(answering_once(b"HTTP/1.1 200 OK\r\nbroken header\r\n\r\n"), silent)
     with caplog.at_level(logging.DEBUG):
