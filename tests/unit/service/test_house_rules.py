@@ -256,6 +256,16 @@ def test_a_job_by_e_mail_through_a_gateway_of_phones_is_refused_at_load(
         engine.job("c12-statement")
 
 
+@pytest.mark.parametrize("kind", ["vnpt", "zalo-zns"])
+def test_a_vendor_of_templates_takes_no_job_without_one(
+    installation: Callable[..., Engine], kind: str
+) -> None:
+    """The kinds that are built in say so themselves; no key of theirs is needed for it."""
+    engine = installation(config=CONFIG.replace("kind: file", f"kind: {kind}"))
+    with pytest.raises(ConfigError, match="gateway: leads to trial, which takes no text"):
+        engine.job("c12-statement")
+
+
 def test_recipients_are_of_one_sort() -> None:
     """Phones in the row, phones in a table, or e-mail addresses."""
     with pytest.raises(ValueError, match="only one"):
