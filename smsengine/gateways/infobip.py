@@ -173,9 +173,8 @@ def _outcome(reference: str, named: Mapping[str, Any]) -> Outcome:
     if group not in GROUPS:
         return unreadable()
     meant = coded(GROUPS, group, said, reference)
-    if meant.kind is _REJECTED and said in NAMES:
-        return meant._replace(scope=NAMES[said])
-    return meant
+    scope = NAMES.get(said or "") if meant.kind is _REJECTED else None
+    return meant._replace(scope=scope) if scope else meant
 
 
 def _receipt(found: Any) -> Receipt | None:

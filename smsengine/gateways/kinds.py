@@ -18,6 +18,7 @@ _GROUP = "smsengine.gateways"
 #: Each of these modules has its ``KIND``.
 _MODULES = {
     "android": "smsengine.gateways.android",
+    "email": "smsengine.gateways.email",
     "esms": "smsengine.gateways.esms",
     "file": "smsengine.gateways.file",
     "fpt": "smsengine.gateways.fpt",

@@ -199,7 +199,7 @@ class ZnsVendor(Vendor):
             return [said]
         found = document(reply.body)
         code, detail = text(found, "error"), text(found, "message")
-        if code not in CODES:
+        if code is None or code not in CODES:
             return [unreadable()._replace(code=code or "unreadable", detail=detail or "")]
         outcome = coded(CODES, code, detail, text(found, "data.msg_id"))
         if outcome.kind is OutcomeKind.ACCEPTED and not outcome.gateway_id:
