@@ -233,4 +233,5 @@ def _settlement(
         message.burnt + reaction.burns,
         (message.unknown_since or parcel.started_at) if unknown else None,
         parcel.started_at,
+        outcome.part_ids,
     )

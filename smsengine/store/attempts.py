@@ -29,6 +29,7 @@ from smsengine.lifecycle import MessageState
 from smsengine.store.bulk import Bulk, Given
 from smsengine.store.claims import LEASE
 from smsengine.store.messages import UNSETTLED
+from smsengine.store.receipts import remember_parts
 from smsengine.store.tables import Instant, attempts, messages
 
 
@@ -52,6 +53,7 @@ class Settlement(NamedTuple):
     burnt: int
     unknown_since: datetime | None
     started_at: datetime
+    part_ids: tuple[str, ...] = ()
 
 
 _NEW = ("state", "due_at", "gateway", "gateway_id", "code", "detail", "burnt", "unknown_since")
@@ -134,6 +136,9 @@ def settle(
     own = ("message_id", "number", "started_at", "outcome", "code", "detail")
     alike = {"gateway": gateway, "worker": worker, "ended_at": now}
     _RECORD.execute(connection, {name: columns[name] for name in own}, alike)
+    if any(columns["part_ids"]):
+        named = [(result.message_id, result.part_ids) for result in results if result.part_ids]
+        remember_parts(connection, gateway, named)
     return settled
 
 

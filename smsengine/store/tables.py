@@ -269,6 +269,14 @@ receipts = Table(
     # How often the same was said.
     Column("times", Integer, nullable=False, server_default="1"),
     Index("ix_receipts_message_id", "message_id"),
+    # Receipts of which the message is not known.
+    Index(
+        "ix_receipts_parked",
+        "gateway",
+        "received_at",
+        sqlite_where=text("message_id IS NULL"),
+        postgresql_where=text("message_id IS NULL"),
+    ),
     UniqueConstraint("gateway", "gateway_id", "status", "code"),
 )
 

@@ -26,6 +26,14 @@ def upgrade() -> None:
     op.add_column("receipts", sa.Column("aliases", sa.Text(), server_default="", nullable=False))
     op.add_column("receipts", sa.Column("raw", sa.Text(), server_default="", nullable=False))
     op.add_column("receipts", sa.Column("times", sa.Integer(), server_default="1", nullable=False))
+    nobodys = sa.text("message_id IS NULL")
+    op.create_index(
+        "ix_receipts_parked",
+        "receipts",
+        ["gateway", "received_at"],
+        sqlite_where=nobodys,
+        postgresql_where=nobodys,
+    )
     op.create_table(
         "parts",
         sa.Column("gateway", sa.String(length=60), nullable=False),
