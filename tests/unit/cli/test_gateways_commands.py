@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
 from datetime import timedelta
 from typing import Any
 
@@ -102,15 +101,48 @@ def test_a_check_that_fails_is_an_exit_code(start: Start) -> None:
     assert (done.exit_code, [each["good"] for each in objects(done)]) == (1, [True, False])
 
 
+def answer_of(found: dict[str, Any]) -> bytes:
+    body = json.dumps(found).encode()
+    return f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
+
+
+@pytest.mark.parametrize(
+    ("text", "good", "said"),
+    [
+        ("Kinh gui {P1,60}", True, "registered as here: 1 template"),
+        ("Kinh gui {P1,61}", False, "c12: our text for Viettel is none of the 1 that the vendor"),
+    ],
+)
+def test_a_vendor_that_lists_its_templates_is_compared(
+    start: Start, text: str, good: bool, said: str
+) -> None:
+    """One character more in a parameter is another template."""
+    listed = {"NetworkID": 1, "TempContent": text, "TempId": 7}
+    balance = answer_of({"Balance": 36693, "CodeResponse": "100"})
+    templates = answer_of({"BrandnameTemplates": [listed], "CodeResult": "100"})
+    options = {"kind": "esms", "api_key": "file:key", "secret_key": "file:key"}
+    with RawServer(answering(balance, templates)) as server:
+        vendor = options | {"url": server.url, "brandname": "BHXH", "prices": PRICES[:1]}
+        engine = start(vendor=vendor)
+        job = engine.settings.jobs / "c12-statement.yaml"
+        words = job.read_text(encoding="utf-8").replace("gateway: trial", "gateway: vendor")
+        job.write_text(f"{words}registered: c12\n", encoding="utf-8")
+        folder = engine.settings.templates / "registered"
+        folder.mkdir()
+        (folder / "c12.yaml").write_text("variants: [{text: 'Kinh gui {P1,60}'}]")
+        done = gateways(engine, "check", "vendor", "--json")
+    (facts,) = objects(done)
+    assert (0 if good else 1, good) == (done.exit_code, facts["good"])
+    assert said in facts["said"]
+
+
 # -- balance -----------------------------------------------------------------------------------
 
 
 def test_a_balance_has_amount_currency_and_time(start: Start) -> None:
     """One line for each gateway that tells; with a name also for one that does not."""
-    body = b'{"amount": 1200000, "currency": "VND"}'
-    head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n".encode()
-    with ExitStack() as stack:
-        server = stack.enter_context(RawServer(answering(head + body)))
+    answer = answer_of({"amount": 1_200_000, "currency": "VND"})
+    with RawServer(answering(answer)) as server:
         options = keys(server.url, **questions(server.url))
         engine = start(vendor={"kind": "http", **options, "prices": PRICES[:1]})
         told = gateways(engine, "balance")
