@@ -2,6 +2,7 @@
 
 A token that serves once must not be used by two machines, and its successor must be durable before
 anything is done with it. A lease is the lock, since no call to a gateway is made in a transaction.
+A successor that the ledger did not take is held until it does: nothing else would be accepted.
 """
 
 from __future__ import annotations
@@ -48,6 +49,8 @@ class TokenVault:
         """
         self._store, self._key, self._clock = store, key, clock
         self._gateway, self._holder = gateway, holder
+        #: what was kept, and its successor that the ledger did not take
+        self._unkept: tuple[str | None, str] | None = None
 
     def read(self) -> str | None:
         """What was kept last; None at first.
@@ -75,16 +78,29 @@ class TokenVault:
         """
         lease = self._lock()
         try:
-            before = self.read()
+            before = self._caught_up(self.read())
             after = renew(before)
             if after != before:
-                sealed = self._fernet().encrypt(after.encode())
-                with self._store().write() as connection:
-                    tokens.put(connection, self._gateway, sealed, self._clock.now())
+                self._keep(before, after)
             return after
         finally:
             with self._store().write() as connection:
                 leases.give_up(connection, lease)
+
+    def _caught_up(self, kept: str | None) -> str | None:
+        """What is kept, once a successor that the ledger did not take before is kept."""
+        if self._unkept is None or self._unkept[0] != kept:
+            return kept
+        successor = self._unkept[1]
+        self._keep(kept, successor)
+        return successor
+
+    def _keep(self, before: str | None, after: str) -> None:
+        self._unkept = (before, after)
+        sealed = self._fernet().encrypt(after.encode())
+        with self._store().write() as connection:
+            tokens.put(connection, self._gateway, sealed, self._clock.now())
+        self._unkept = None
 
     def _lock(self) -> Lease:
         # One name for each thread: its own lease a holder may take again.

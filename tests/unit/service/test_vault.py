@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from smsengine.clock import Clock, ManualClock, SystemClock
-from smsengine.errors import GatewayError
+from smsengine.errors import GatewayError, StoreAwayError
 from smsengine.service.vault import TokenVault
 from smsengine.store.engine import Store
 from tests.conftest import KEY, execute
@@ -71,6 +72,31 @@ def a_vault(
     return TokenVault(
         store=lambda: store, key=lambda: key, gateway=gateway, holder=holder, clock=clock
     )
+
+
+@dataclass
+class Ledger:
+    """A ledger that may go away."""
+
+    store: Store
+    is_away: bool = False
+
+    def __call__(self) -> Store:
+        if self.is_away:
+            raise StoreAwayError("The ledger cannot be used.")
+        return self.store
+
+    def vault(self, clock: Clock) -> TokenVault:
+        return TokenVault(store=self, key=lambda: KEY, gateway="zns", holder="here", clock=clock)
+
+    def goes_after(self, secret: str) -> Callable[[str | None], str]:
+        """The vendor gives a secret, and in the next moment the ledger is away."""
+
+        def renew(_kept: str | None) -> str:
+            self.is_away = True
+            return secret
+
+        return renew
 
 
 def sealed(store: Store) -> bytes:
@@ -190,6 +216,33 @@ def test_a_renewal_that_fails_leaves_what_was_kept(store: Store, clock: ManualCl
     begun = clock.now()
     assert "one, two" == a_vault(store, clock, holder="there").replace(lambda kept: f"{kept}, two")
     assert begun == clock.now()
+
+
+def test_a_successor_is_not_lost_while_the_ledger_is_away(store: Store, clock: ManualClock) -> None:
+    """The old secret is spent: what came of it is kept as soon as the ledger is there again."""
+    ledger = Ledger(store)
+    vault = ledger.vault(clock)
+    vault.replace(lambda _kept: "one")
+    with pytest.raises(StoreAwayError):
+        vault.replace(ledger.goes_after("two"))
+    ledger.is_away = False
+    assert "one" == vault.read()
+    assert "two, three" == vault.replace(lambda kept: f"{kept}, three")
+    assert "two, three" == vault.read()
+
+
+def test_a_successor_is_forgotten_where_another_machine_went_on(
+    store: Store, clock: ManualClock
+) -> None:
+    """What the ledger keeps by now is newer than what it did not take then."""
+    ledger = Ledger(store)
+    vault = ledger.vault(clock)
+    with pytest.raises(StoreAwayError):
+        vault.replace(ledger.goes_after("ours"))
+    ledger.is_away = False
+    lapse(store)
+    a_vault(store, clock, holder="there").replace(lambda _kept: "theirs")
+    assert "theirs" == vault.replace(lambda kept: kept or "")
 
 
 def test_whoever_waits_for_minutes_is_told(store: Store, clock: ManualClock) -> None:
