@@ -20,6 +20,7 @@ from smsengine.gateways.base import (
     Scope,
     TemplateUse,
 )
+from tests.contracts.gateway import VendorCase
 from tests.doubles.vietnamese import Dialect, Fpt, Viettel, Vmg, Vnpt
 from tests.gateways.cases import fpt as fpt_case
 from tests.gateways.cases import viettel as viettel_case
@@ -27,7 +28,9 @@ from tests.gateways.cases import vmg as vmg_case
 from tests.gateways.cases import vnpt as vnpt_case
 from tests.unit.gateways.raw_server import RawServer
 
-CASES = {case.CASE.kind: case.CASE for case in (fpt_case, viettel_case, vmg_case, vnpt_case)}
+CASES: dict[str, VendorCase] = {
+    case.CASE.kind: case.CASE for case in (fpt_case, viettel_case, vmg_case, vnpt_case)
+}
 Start = Callable[..., Gateway]
 each_kind = pytest.mark.parametrize("kind", CASES)
 A_NUMBER = "84900000003"

@@ -19,7 +19,7 @@ from smsengine.gateways.base import Capabilities, OutcomeKind
 from smsengine.gateways.http_exchange import Phase, Reply, Request
 from smsengine.gateways.http_login import NotNowError
 from smsengine.gateways.http_xml import leaves
-from tests.contracts.gateway import message, with_template
+from tests.contracts.gateway import VendorCase, message, with_template
 from tests.doubles.site import site
 from tests.gateways.cases import fpt as fpt_case
 from tests.gateways.cases import viettel as viettel_case
@@ -28,7 +28,9 @@ from tests.gateways.cases import vnpt as vnpt_case
 
 NOW = datetime(2019, 6, 1, 1, tzinfo=UTC)
 ACCENTED = "Kính gửi <đơn vị> A&B: số tiền 1.000 đồng"
-CASES = {case.CASE.kind: case.CASE for case in (fpt_case, viettel_case, vmg_case, vnpt_case)}
+CASES: dict[str, VendorCase] = {
+    case.CASE.kind: case.CASE for case in (fpt_case, viettel_case, vmg_case, vnpt_case)
+}
 MODELS: Mapping[str, type[Model]] = {
     "fpt": fpt.Options,
     "viettel": viettel.Options,
