@@ -62,5 +62,5 @@ def secrets(tmp_path: Path) -> Path:
     """A folder with the secrets of a gateway in front of Kannel."""
     (tmp_path / "kannel.password").write_text(Kannel.password)
     (tmp_path / "kannel.look").write_text(Kannel.look)
-    (tmp_path / "kannel.token").write_text("path-4711")
+    (tmp_path / "kannel.token").write_text("100%d of/path 4711")
     return tmp_path

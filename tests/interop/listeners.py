@@ -6,7 +6,7 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from smsengine.gateways.base import Callback
 
@@ -25,7 +25,7 @@ class Listener:
                     Callback(
                         method="GET",
                         query=dict(parse_qsl(parts.query, keep_blank_values=True)),
-                        token=parts.path.rpartition("/")[2],
+                        token=unquote(parts.path.rpartition("/")[2]),
                     )
                 )
                 self.send_response(200)

@@ -161,13 +161,11 @@ def test_check_asks_both_boxes(tmp_path: Path, clock: ManualClock) -> None:
     [
         ({"url": "http://sms.example.vn/cgi-bin/sendsms"}, "leaves this machine"),
         ({"url": "127.0.0.1"}, "must be a URL"),
-        ({"callback_url": "http://127.0.0.1/%d"}, "must be a URL"),
+        ({"callback_url": "http://127.0.0.1/?to=us"}, "must be a URL"),
         ({"callback_url": ""}, "goes with callback_url"),
         ({"callback_token": None}, "goes with callback_url"),
-        ({"callback_token": "file:odd"}, "letters, digits"),
     ],
 )
 def test_a_mistake_is_named(tmp_path: Path, changes: dict[str, Any], wrong: str) -> None:
-    (tmp_path / "odd").write_text("50%d")
     with pytest.raises(ValueError, match=wrong):
         vendor(tmp_path, **changes)
