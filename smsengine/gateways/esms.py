@@ -81,7 +81,7 @@ NETWORKS: Mapping[str, str] = {
     "4": "Vietnamobile",
     "5": "Gmobile",
     "6": "Itel",
-    "7": "Reddi",
+    "7": "Wintel",
 }
 _FINISHED = "5"
 _REFUSED = "4"

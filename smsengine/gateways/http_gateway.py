@@ -179,7 +179,8 @@ class HttpGateway(Gateway):
         self._redactor = redactor
         self._log = log
         self._host = urlsplit(vendor.url).netloc
-        self._cursor = ""
+        # Where the receipts end that are in the ledger, and those that were fetched last.
+        self._cursor = self._next_cursor = ""
         if vendor.login is not None:
             self._client = LoggedIn(
                 vendor.login,
@@ -288,10 +289,14 @@ class HttpGateway(Gateway):
         if reply.phase is not Phase.ANSWERED or not reply.is_success:
             return ()
         try:
-            receipts, self._cursor = self._vendor.read_receipts(reply, self._cursor)
+            receipts, self._next_cursor = self._vendor.read_receipts(reply, self._cursor)
         except ValueError:
             return ()
         return [_short(each) for each in receipts]
+
+    def stored(self, receipts: Sequence[Receipt]) -> None:  # noqa: ARG002 - one page at a time
+        """The receipts behind the last ones are wanted now."""
+        self._cursor = self._next_cursor
 
     def check(self) -> str:
         if isinstance(self._client, LoggedIn) and (refused := self._client.log_in()):

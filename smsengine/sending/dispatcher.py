@@ -19,9 +19,9 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_exp
 
 from smsengine.clock import Clock
 from smsengine.errors import ConfigError, GatewayError, StoreAwayError
-from smsengine.gateways.base import Outcome, Receipt
 from smsengine.lifecycle import RunState
 from smsengine.sending import tending
+from smsengine.sending.asking import Questions, Receive
 from smsengine.sending.breaker import trust
 from smsengine.sending.claiming import Work
 from smsengine.sending.journal import FlightJournal
@@ -32,15 +32,12 @@ from smsengine.sending.tending import RunTender
 from smsengine.store import lanes as stored
 from smsengine.store import outbox, runs
 from smsengine.store.engine import Store
-from smsengine.store.outbox import Doubt
 from smsengine.store.runs import Run
 
 #: How often the ledger is asked what others have decided; a pause takes effect within twice this.
 _LOOK_SECONDS = 0.5
 #: How often lost workers and doubts are looked after.
 _RECOVER_SECONDS = 5.0
-#: How often receipts are fetched from a gateway that does not send them by itself.
-_FETCH_SECONDS = 5.0
 _ROUND_SECONDS = 0.05
 _GATHER_SECONDS = 0.02
 #: How long what is under way is waited for when the process is asked to stop.
@@ -49,7 +46,6 @@ _LANDING_SECONDS = 45.0
 _LAST_QUESTION = timedelta(seconds=10)
 
 ResultT = TypeVar("ResultT")
-Receive = Callable[[str, Sequence[Receipt]], None]
 
 
 class Dispatcher:
@@ -79,7 +75,7 @@ class Dispatcher:
         self._journal = journal
         self._flights = flights
         self._wake = wake
-        self._receive, self._tell, self._at = receive, tell, at
+        self._tell, self._at = tell, at
         self._saying = Saying(tell)
         self._tender = RunTender(store=store, clock=clock, actor=worker, ended=ended, at=at)
         self._work = Work()
@@ -88,12 +84,9 @@ class Dispatcher:
         self._may_claim: Callable[[], bool] = lambda: True
         self._next_look = self._next_recovery = 0.0
         self._waited = False
-        self._answers: list[tuple[Sequence[Doubt], Sequence[Outcome | None]]] = []
-        self._received: list[tuple[str, Sequence[Receipt]]] = []
-        self._asking: set[str] = set()
-        self._next_fetch: dict[str, float] = {}
-        # Messages in doubt that were asked about; whoever waits for a run waits for one answer.
-        self._asked: set[int] = set()
+        self._questions = Questions(
+            store=store, clock=clock, receive=receive, tell=tell, wake=wake, at=at
+        )
 
     # -- the way in ----------------------------------------------------------------------------
 
@@ -139,10 +132,12 @@ class Dispatcher:
         with self._store.write() as connection:
             for name in self._lanes:
                 stored.ensure(connection, name)
+        for lane in self._lanes.values():
+            self._questions.listen(lane)
 
     def _has_ended(self, run_id: int) -> bool:
         """Say whether nothing of a run is left that this process could do now."""
-        if any(lane.busy for lane in self._lanes.values()) or self._asking:
+        if any(lane.busy for lane in self._lanes.values()) or self._questions.busy:
             return False
 
         def look() -> bool:
@@ -153,7 +148,10 @@ class Dispatcher:
                 if run.state in (RunState.RELEASED, RunState.SENDING):
                     return bool(self._refused(connection, run))
                 finished = run.state is RunState.FINISHED
-                return not finished or not self._open_doubts(connection, run_id) - self._asked
+                return (
+                    not finished
+                    or not self._open_doubts(connection, run_id) - self._questions.asked
+                )
 
         return self._patiently(look)
 
@@ -209,7 +207,9 @@ class Dispatcher:
             self._patiently(partial(lane.round, self._work, claim=claim))
             for lane in self._lanes.values()
         ]
-        self._patiently(self._take_in)
+        self._patiently(self._questions.take_in)
+        for lane in self._lanes.values():
+            self._questions.fetch_told(lane)
         if not self._is_busy():
             self._journal.all_landed()
             if any(moved):
@@ -236,6 +236,7 @@ class Dispatcher:
             at=self._at,
         )
         self._saying.recovered(moved)
+        self._questions.look_again([*self._lanes])
 
     def _look(self) -> None:
         """See what others have decided, and lead the runs on."""
@@ -254,7 +255,7 @@ class Dispatcher:
         for name, lane in self._lanes.items():
             lane.know(rows[name], now)
             lane.stop_runs(halted)
-            self._ask(lane)
+            self._questions.ask(lane)
         sending = [run for run in under_way if run.state is RunState.SENDING]
         routes = {run.gateway: self._known_route(run) for run in sending}
         self._work = Work(
@@ -275,55 +276,6 @@ class Dispatcher:
     def _is_mine(self, run: Run) -> bool:
         return self._only is None or run.id in self._only
 
-    # -- questions -----------------------------------------------------------------------------
-
-    def _ask(self, lane: Lane) -> None:
-        """Have a lane's crew ask about doubts and fetch receipts; ``_take_in`` writes it down."""
-        sheet = lane.gateway.capabilities
-        if lane.name in self._asking or not (sheet.can_query or sheet.has_receipts):
-            return
-        doubts: Sequence[Doubt] = ()
-        if sheet.can_query:
-            with self._store.read() as connection:
-                doubts = outbox.doubts_due(
-                    connection,
-                    lane.name,
-                    now=self._clock.now(),
-                    repeats=lane.repeats(),
-                    limit=tending.ASKED_AT_ONCE,
-                )
-        monotonic = self._clock.monotonic()
-        fetch = sheet.has_receipts and monotonic >= self._next_fetch.get(lane.name, 0.0)
-        if not doubts and not fetch:
-            return
-        if fetch:
-            self._next_fetch[lane.name] = monotonic + _FETCH_SECONDS
-        self._asking.add(lane.name)
-        lane.ask(lambda: self._question(lane, doubts, fetch=fetch))
-
-    def _question(self, lane: Lane, doubts: Sequence[Doubt], *, fetch: bool) -> None:
-        """On a thread of the crew."""
-        if doubts:
-            self._answers.append((doubts, tending.answers_of(lane.gateway, doubts)))
-        try:
-            while fetch and (found := lane.gateway.receipts()):
-                self._received.append((lane.name, found))
-        except Exception as error:  # noqa: BLE001 - asked again at the next look
-            self._tell(f"{lane.name} does not give its receipts ({type(error).__name__}: {error}).")
-        self._asking.discard(lane.name)
-        self._wake.set()
-
-    def _take_in(self) -> None:
-        """Write down what the gateways have told."""
-        while self._answers:
-            doubts, answers = self._answers[0]
-            tending.resolve(self._store, doubts, answers, self._clock.now(), at=self._at)
-            self._asked.update(doubt.id for doubt in doubts)
-            self._answers.pop(0)
-        while self._received:
-            self._receive(*self._received[0])
-            self._received.pop(0)
-
     # -- the way out ---------------------------------------------------------------------------
 
     def land(self) -> bool:
@@ -341,7 +293,7 @@ class Dispatcher:
         for lane in self._lanes.values():
             lane.close(1.0)
         with suppress(StoreAwayError):
-            self._patiently(self._take_in)
+            self._patiently(self._questions.take_in)
         return landed
 
     def _settle_all(self) -> bool:

@@ -26,9 +26,10 @@ from smsengine.phone import PhoneBook
 from smsengine.planning.manifest import Prices
 from smsengine.planning.messages import HouseRules
 from smsengine.planning.planner import Planner
+from smsengine.sending.asking import Receive
 from smsengine.sending.crew import Inline, Threads
 from smsengine.sending.departure import Departures
-from smsengine.sending.dispatcher import Dispatcher, Receive
+from smsengine.sending.dispatcher import Dispatcher
 from smsengine.sending.journal import FlightJournal
 from smsengine.sending.lane import Count, Lane
 from smsengine.sending.pace import Pace, Rate

@@ -181,4 +181,5 @@ def _fetch(engine: Engine, gateway: Gateway, name: str) -> None:
     """Fetch the receipts that are there; one that came before its answer finds its message now."""
     while received := gateway.receipts():
         _receive(engine, name, received)
+        gateway.stored(received)
     _receive(engine, name, ())
