@@ -468,3 +468,12 @@ def test_where_a_token_goes() -> None:
     assert "http://a.example/send?sid=t%26" == with_query_field(REQUEST, "sid", "t&").url
     asked = Request(method="GET", url="http://a.example/?a=b")
     assert "http://a.example/?a=b&sid=t" == with_query_field(asked, "sid", "t").url
+
+
+def test_the_last_tokens_are_hidden_and_the_secrets_always() -> None:
+    """A daemon that logs in each hour for a year does not grow, and what is old is worthless."""
+    redactor = Redactor([SECRET])
+    for number in range(100, 200):
+        redactor.learn(f"ticket-{number}")
+    redactor.learn("")
+    assert "ticket-100 *** ***" == redactor.clean(f"ticket-100 ticket-199 {SECRET}")
