@@ -213,6 +213,7 @@ class Kannel:
             self._run(smsbox, config)
             until(lambda: _answers(self._sendsms), "smsbox", _PATIENCE)
             until(self.is_online, "the link", _PATIENCE)
+            until(lambda: "smsbox:" in self.status(), "smsbox at bearerbox", _PATIENCE)
         except BaseException:
             self._stop()
             raise

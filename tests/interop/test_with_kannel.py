@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from smsengine.gateways.base import Gateway, Outbound, OutcomeKind, Receipt, Rec
 from smsengine.gateways.kannel import KIND, Options
 from smsengine.text import gsm
 from tests.doubles.site import site
+from tests.doubles.smsc import Smsc
+from tests.doubles.smsc_settings import Fault
 from tests.flow.zygote import until
 from tests.interop.listeners import Listener
 from tests.interop.peers import Kannel, NodeSmsc
@@ -186,3 +189,21 @@ def test_an_outage_of_the_smsc_is_kannels_business(
     assert {UNDER_WAY: 1, DELIVERED: 1} == fate(gateway, listener, outbound)
     assert [SHORT] == behind_kannel.texts()[digits(outbound)]
     until(kannel.is_online, "the link", 20)
+
+
+def test_kannel_itself_sends_again_when_its_link_breaks(
+    has_kannel: None, listener: Listener, secrets: Path
+) -> None:
+    """What the page on Kannel warns of: the hand-over was one, and the telco has it twice."""
+    outbound = message(SHORT)
+    with (
+        Smsc(faults={Fault.ACCEPT_THEN_DROP: [1]}) as smsc,
+        Kannel(secrets, smsc.port, wait_ack_expire="0") as kannel,
+    ):
+        given = {**kannel.options(listener.url)}
+        del given["kind"]
+        options = Options.model_validate(given, context={"folder": secrets})
+        with closing(KIND.open(options, site(secrets))) as gateway:
+            assert OutcomeKind.ACCEPTED is gateway.send([outbound], cleared)[0].kind
+            until(lambda: len(smsc.ledger()) > 1, "the second one", 20)
+        assert {digits(outbound): [SHORT, SHORT]} == smsc.texts()
