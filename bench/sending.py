@@ -7,6 +7,7 @@ Parts, each against a floor that is measured in the same run:
   there with one process and with two; counts the durable commits;
 * ``history``: the same after ``--history`` old messages in the ledger;
 * ``http``: through the HTTP double with 50 ms latency, against bare ``requests``;
+* ``curl``: the same through libcurl with ``--connections``;
 * ``pace``: 200 messages/s over ``--seconds``, one process on SQLite, three on PostgreSQL;
 * ``memory``: a million queued messages: resident memory, and the first message after a restart.
 
@@ -219,13 +220,20 @@ gateways:
     address: "84"
     answer: {{code: status, id: id, success: ["0"]}}
     connections: {connections}
-    batch: 200{rate}
+    batch: {batch}{more}
     prices: [{{from: 2019-01-01, per_segment: 850}}]
 """
 
 
 def write_config(
-    folder: Path, database: str, double: Double, *, connections: int, rate: str = ""
+    folder: Path,
+    database: str,
+    double: Double,
+    *,
+    connections: int,
+    rate: str = "",
+    transport: str = "requests",
+    batch: int = 200,
 ) -> Path:
     """An installation whose one gateway is the double."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -235,7 +243,8 @@ def write_config(
             database=database,
             url=double.url,
             connections=connections,
-            rate=f"\n    rate: {rate}" if rate else "",
+            batch=batch,
+            more=(f"\n    rate: {rate}" if rate else "") + f"\n    transport: {transport}",
         )
     )
     (folder / "bench.key").write_text("k" * 64)
@@ -287,6 +296,31 @@ def http(folder: Path, count: int, threads: int, latency: int) -> None:
             f"HTTP, {threads} threads, {latency} ms: requests {floor:,.0f}/s, engine {rate:,.0f}/s"
         )
     judge("HTTP, engine / bare requests", best["engine"] / best["floor"], least=0.9)
+
+
+# -- curl ------------------------------------------------------------------------------------------
+
+
+def curl(folder: Path, count: int, connections: int, latency: int) -> None:
+    """The double with latency: the engine over libcurl."""
+    rates = []
+    for number in range(3):
+        with Double(folder / f"curl{number}", latency_ms=latency) as double:
+            database = f"sqlite:///{folder}/curl{number}.db"
+            config = write_config(
+                folder / f"curl{number}-config",
+                database,
+                double,
+                connections=connections,
+                transport="curl",
+                batch=1_000,
+            )
+            run = apart(_fill_config, str(config), count)
+            rates.append(count / apart(serve_config, str(config), run.id))
+            taken = [line["ref"] for line in double.ledger()]
+            assert len(taken) == count == len(set(taken)), len(taken)
+        print(f"curl, {connections} connections, {latency} ms: engine {rates[-1]:,.0f}/s")
+    judge("curl, messages/s ledger to wire", max(rates), least=5_000)
 
 
 # -- pace ------------------------------------------------------------------------------------------
@@ -370,12 +404,15 @@ def _start(url: str, folder: str) -> tuple[float, int]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("parts", nargs="*", default=["null", "history", "http", "pace", "memory"])
+    parser.add_argument(
+        "parts", nargs="*", default=["null", "history", "http", "curl", "pace", "memory"]
+    )
     parser.add_argument("--count", type=int, default=200_000)
     parser.add_argument("--history", type=int, default=5_000_000)
     parser.add_argument("--seconds", type=int, default=60)
     parser.add_argument("--rate", type=int, default=200)
     parser.add_argument("--threads", type=int, default=64)
+    parser.add_argument("--connections", type=int, default=400)
     parser.add_argument("--tries", type=int, default=3)
     parser.add_argument("--serve", nargs=2, help=argparse.SUPPRESS)
     given = parser.parse_args()
@@ -402,6 +439,8 @@ def _run_parts(given: argparse.Namespace, folder: Path, server: Server) -> None:
         history(urls, folder, given.count // 2, given.history)
     if "http" in given.parts:
         http(folder, 15_000, given.threads, 50)
+    if "curl" in given.parts:
+        curl(folder, 40_000, given.connections, 50)
     if "pace" in given.parts:
         urls = [
             ("SQLite-one", f"sqlite:///{folder}/pace.db", 1),

@@ -23,6 +23,8 @@ from smsengine.gateways.http_curl_exchange import Exchange
 from smsengine.gateways.http_exchange import Reply, Request
 from smsengine.gateways.http_trust import trusted_pem
 
+#: How exact a time-out is, as a share of it, and at most in seconds.
+_LATE_SHARE, _LATE_SECONDS = 0.1, 0.1
 #: Threads at one time. More of them cost turns, fewer of them wait for a slow vendor.
 _MOST_BUNDLES = 40
 _READS = select.EPOLLIN | select.EPOLLHUP
@@ -117,8 +119,9 @@ class CurlClient:
     def close(self) -> None:
         """Wait for what is on its way, and let go of all connections."""
         self._threads.shutdown()
-        for _ in self._all:
+        for _ in range(len(self._all)):
             self._free.get().close()
+        self._all = []
         if self._trust.cache_info().currsize:
             self._trust().close()
 
@@ -174,6 +177,8 @@ class _Bundle:
         self._all = list(self._idle)
         self._active: dict[pycurl.Curl, Exchange] = {}
         self._due: float | None = None
+        self._look_after = min(_LATE_SHARE * min(connect_seconds, read_seconds), _LATE_SECONDS)
+        self._look_at = 0.0
         self._epoll = select.epoll()
         self._multi = pycurl.CurlMulti()
         self._multi.setopt(pycurl.M_PIPELINING, 0)
@@ -211,16 +216,14 @@ class _Bundle:
 
     def _advance(self) -> float:
         """Wait until something can go on, and let it; when we began to look."""
-        now = time.monotonic()
-        instants = [each.give_up_at for each in self._active.values()]
-        wait = min([*instants, self._due if self._due is not None else now + 1]) - now
-        looked_at = now
+        looked_at = time.monotonic()
         if not (events := self._epoll.poll(0)):
-            events = self._epoll.poll(max(wait, 0))
-            looked_at = time.monotonic() if not events else now
+            until = self._look_at if self._due is None else min(self._due, self._look_at)
+            events = self._epoll.poll(max(until - looked_at, 0))
+            looked_at = looked_at if events else time.monotonic()
         for fd, event in events:
-            reads, writes = bool(event & _READS), bool(event & select.EPOLLOUT)
-            mask = reads * pycurl.CSELECT_IN | writes * pycurl.CSELECT_OUT
+            mask = pycurl.CSELECT_IN if event & _READS else 0
+            mask |= pycurl.CSELECT_OUT if event & select.EPOLLOUT else 0
             mask |= pycurl.CSELECT_ERR if event & select.EPOLLERR else 0
             self._multi.socket_action(fd, mask)
         if self._due is not None and time.monotonic() >= self._due:
@@ -244,6 +247,9 @@ class _Bundle:
 
     def _give_up_late_ones(self, work: _Work, looked_at: float) -> None:
         """What had come by then was read since, however long somebody waited for his turn."""
+        if looked_at < self._look_at:
+            return
+        self._look_at = looked_at + self._look_after
         for exchange in list(self._active.values()):
             if exchange.is_late(looked_at):
                 self._end(work, exchange, pycurl.E_OPERATION_TIMEDOUT)

@@ -14,7 +14,6 @@ import select
 import socket
 import time
 from collections.abc import Callable, Mapping
-from math import inf
 
 import pycurl
 import requests
@@ -187,17 +186,14 @@ class Exchange:
 
     # -- how it ended ------------------------------------------------------------------------------
 
-    @property
-    def give_up_at(self) -> float:
-        """When somebody has to look at it, if nothing happens until then; monotonic."""
-        if self._left_at is None:
-            return inf  # libcurl counts while it connects
-        until = self._left_at + self._read_seconds
-        return until if self._is_written() else min(until, self._left_at + self._connect_seconds)
-
     def is_late(self, now: float) -> bool:
-        """Say that its time is over."""
-        return now >= self.give_up_at
+        """Say that its time is over; libcurl counts while it connects."""
+        if self._left_at is None:
+            return False
+        spent = now - self._left_at
+        return spent >= self._read_seconds or (
+            spent >= self._connect_seconds and not self._is_written()
+        )
 
     def unwritten(self) -> Reply:
         """The reply of a request that cannot be built."""

@@ -45,13 +45,16 @@ def double(tmp_path: Path) -> Iterator[Double]:
         yield started
 
 
-@pytest.fixture
-def start(double: Double, tmp_path: Path, clock: ManualClock) -> Iterator[Start]:
+@pytest.fixture(params=["requests", "curl"])
+def start(
+    request: pytest.FixtureRequest, double: Double, tmp_path: Path, clock: ManualClock
+) -> Iterator[Start]:
     """Open a gateway to the double; changes are those of its options."""
     made: list[Gateway] = []
 
     def open_one(**changes: Any) -> Gateway:
-        table = options(tmp_path, double.url, **questions(double.url), **changes)
+        asked = questions(double.url) | {"transport": request.param} | changes
+        table = options(tmp_path, double.url, **asked)
         made.append(http.KIND.open(table, site(tmp_path, clock)))
         return made[-1]
 
