@@ -3,14 +3,15 @@
 An adapter joins by a ``VendorCase`` in ``tests/gateways/cases/<kind>.py``: what it writes for one
 message, what each answer means, and what receipts look like, all by the vendor's document. The
 suite ``test_gateway_kit.py`` does the rest: faults at each phase of an exchange, secrets,
-callbacks.
-``docs/write-a-gateway.md`` shows it step by step.
+callbacks. An office keeps the case of its own plug-in beside that, and names the folder in the
+environment as ``SMSENGINE_CASES``; ``docs/write-a-gateway.md`` shows it step by step.
 """
 
 from __future__ import annotations
 
-import importlib
+import importlib.util
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,13 +27,17 @@ from smsengine.gateways.base import (
     Outbound,
     OutcomeKind,
     ReceiptStatus,
+    RegisteredTemplate,
     Scope,
     TemplateUse,
 )
 from smsengine.gateways.kinds import kind_of
 from tests.doubles.site import site
 
-CASES = Path(__file__).parent.parent / "gateways" / "cases"
+#: Where the cases are, one in each file.
+CASES = Path(
+    os.environ.get("SMSENGINE_CASES") or Path(__file__).parent.parent / "gateways" / "cases"
+)
 TEXT = "BHXH TP Ha Noi: so tien da dong thang 05/2019 la 9.249.473.860 dong"
 REFERENCE = "abcdefghijklmnopqrstuvwxyz234567-1"
 NUMBER = "+84901234567"
@@ -82,6 +87,13 @@ class Report(NamedTuple):
     asked: Sequence[Asked] = (Asked("id-1", REFERENCE, NUMBER),)
 
 
+class Listed(NamedTuple):
+    """A list of registered templates as the vendor writes it, and as we read it."""
+
+    body: Any
+    templates: Sequence[RegisteredTemplate]
+
+
 class Pushed(NamedTuple):
     """A callback, what it says by the message's name at the gateway, and what is answered."""
 
@@ -111,6 +123,7 @@ class VendorCase:
     login_mark: bytes = b"\0"
     balances: Sequence[tuple[Any, int, str]] = ()
     reports: Sequence[Report] = ()
+    listed: Sequence[Listed] = ()
     pushed: Sequence[Pushed] = ()
     forged: Sequence[Callback] = ()
     #: the codes of the adapter's table
@@ -131,9 +144,19 @@ class VendorCase:
 
 
 def every_case() -> list[VendorCase]:
-    """The cases of all adapters."""
-    names = sorted(path.stem for path in CASES.glob("*.py"))
-    return [importlib.import_module(f"tests.gateways.cases.{name}").CASE for name in names]
+    """The cases of all adapters, or those of the folder that the environment names."""
+    return [_case_in(path) for path in sorted(CASES.glob("*.py"))]
+
+
+def _case_in(path: Path) -> VendorCase:
+    spec = importlib.util.spec_from_file_location(f"case_of_{path.stem}", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    case = module.CASE
+    assert isinstance(case, VendorCase), f"CASE of {path} is no VendorCase"
+    return case
 
 
 def written(body: Any) -> bytes:

@@ -18,6 +18,7 @@ from tests.contracts.gateway import (
     NUMBER,
     TEXT,
     Answer,
+    Listed,
     Pushed,
     Report,
     VendorCase,
@@ -275,7 +276,11 @@ def test_a_sheet_promises_no_more_than_is_shown(
 ) -> None:
     with closing(case.open(tmp_path, "http://127.0.0.1:9", clock)) as gateway:
         sheet = gateway.capabilities
-    assert (bool(case.balances), bool(case.reports)) == (sheet.has_balance, sheet.can_report)
+    assert (bool(case.balances), bool(case.reports), bool(case.listed)) == (
+        sheet.has_balance,
+        sheet.can_report,
+        sheet.lists_templates,
+    )
 
 
 @pytest.mark.parametrize(
@@ -293,6 +298,78 @@ def test_what_became_of_accepted_messages(
     with RawServer(manner) as server, closing(case.open(tmp_path, server.url, clock)) as gateway:
         found = gateway.reports(report.asked)
     assert report.statuses == {each.gateway_id or each.reference: each.status for each in found}
+
+
+@pytest.mark.parametrize(
+    ("case", "listed"),
+    [
+        pytest.param(case, listed, id=f"{case}-{number}")
+        for case in ALL
+        for number, listed in enumerate(case.listed)
+    ],
+)
+def test_which_templates_are_registered(
+    case: VendorCase, listed: Listed, tmp_path: Path, clock: ManualClock
+) -> None:
+    manner = after_login(case, saying(on_the_wire(Answer(listed.body, OutcomeKind.ACCEPTED))))
+    with RawServer(manner) as server, closing(case.open(tmp_path, server.url, clock)) as gateway:
+        assert list(listed.templates) == list(gateway.registered_templates(""))
+
+
+#: Answers to a question from which nothing can be learnt.
+NO_WORD = {
+    "html": on_the_wire(HTML),
+    "empty": on_the_wire(HTML._replace(body=b"")),
+    "a list": on_the_wire(HTML._replace(body=b"[]")),
+    "a word": on_the_wire(HTML._replace(body=b'"no"')),
+    "500": on_the_wire(HTML._replace(status=500)),
+}
+each_no_word = pytest.mark.parametrize("said", NO_WORD)
+
+
+def asking(case: VendorCase, question: str, said: str, folder: Path, clock: ManualClock) -> Any:
+    """What a gateway makes of an answer to its question."""
+    manner = after_login(case, saying(NO_WORD[said]))
+    with RawServer(manner) as server, closing(case.open(folder, server.url, clock)) as gateway:
+        if question == "balance":
+            return gateway.balance()
+        if question == "templates":
+            return gateway.registered_templates("")
+        return gateway.reports(case.reports[0].asked)
+
+
+@pytest.mark.parametrize(
+    ("case", "question"),
+    [
+        pytest.param(case, question, id=f"{case}-{question}")
+        for case in ALL
+        for question in (["balance"] if case.balances else [])
+        + (["templates"] if case.listed else [])
+    ],
+)
+@each_no_word
+def test_a_question_without_a_readable_answer_is_a_sentence(
+    case: VendorCase, question: str, said: str, tmp_path: Path, clock: ManualClock
+) -> None:
+    """No balance and no template is made up."""
+    with pytest.raises(GatewayError) as caught:
+        asking(case, question, said, tmp_path, clock)
+    assert str(caught.value).endswith(".")
+    assert [] == [each for each in case.secrets.values() if each in str(caught.value)]
+
+
+@pytest.mark.parametrize("case", [case for case in ALL if case.reports], ids=str)
+@each_no_word
+def test_an_answer_that_tells_nothing_is_no_report(
+    case: VendorCase, said: str, tmp_path: Path, clock: ManualClock
+) -> None:
+    """No message gets an end out of an answer that nobody can read."""
+    try:
+        found = asking(case, "reports", said, tmp_path, clock)
+    except GatewayError as error:
+        assert str(error).endswith(".")
+    else:
+        assert [] == list(found)
 
 
 # -- callbacks -------------------------------------------------------------------------------------

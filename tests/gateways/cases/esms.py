@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from smsengine.gateways import esms
-from smsengine.gateways.base import Asked, Callback, OutcomeKind, ReceiptStatus
+from smsengine.gateways.base import (
+    Asked,
+    Callback,
+    OutcomeKind,
+    ReceiptStatus,
+    RegisteredTemplate,
+)
 from tests.contracts.gateway import (
     NUMBER,
     REFERENCE,
     TEXT,
     Answer,
+    Listed,
     Pushed,
     Report,
     Request,
@@ -77,6 +84,24 @@ CASE = VendorCase(
     ],
     codes=list(esms.CODES),
     balances=[({"Balance": 36693, "CodeResponse": "100", "UserID": 9999}, 36693, "VND")],
+    listed=[
+        Listed(
+            {
+                "BrandnameTemplates": [
+                    {"NetworkID": 1, "TempContent": "{P1,20} la ma {P2,10}", "TempId": 231},
+                    {"NetworkID": "3", "TempContent": "Kinh gui {P1,50}", "TempId": "232"},
+                    {"NetworkID": 99, "TempContent": "Khac", "TempId": 233},
+                ],
+                "CodeResult": "100",
+            },
+            [
+                RegisteredTemplate("231", "Viettel", "{P1,20} la ma {P2,10}"),
+                RegisteredTemplate("232", "VinaPhone", "Kinh gui {P1,50}"),
+                RegisteredTemplate("233", "", "Khac"),
+            ],
+        ),
+        Listed({"BrandnameTemplates": [], "CodeResult": "100"}, []),
+    ],
     reports=[
         Report(reported(SendStatus=5, SendSuccess=1), {NAME: ReceiptStatus.DELIVERED}, ASKED),
         Report(reported(SendStatus=5, SendFailed=1), {NAME: ReceiptStatus.UNDELIVERED}, ASKED),
