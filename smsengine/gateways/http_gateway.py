@@ -18,6 +18,7 @@ from smsengine.clock import Clock
 from smsengine.errors import GatewayError
 from smsengine.gateways import http_outcomes
 from smsengine.gateways.base import (
+    HELD_BACK,
     MOST_RAW,
     Acknowledgement,
     Asked,
@@ -199,7 +200,10 @@ class HttpGateway(Gateway):
         refused = [self._vendor.refuses(each) for each in batch]
         lawful = [each for each, said in zip(batch, refused, strict=True) if said is None]
         answers = iter(self._hand_over(lawful, clear))
-        return [next(answers) if said is None else said for said in refused]
+        return [
+            next(answers) if said is None else said if clear([message]) else HELD_BACK
+            for message, said in zip(batch, refused, strict=True)
+        ]
 
     def _hand_over(self, batch: Sequence[Outbound], clear: Clearance) -> Sequence[Outcome]:
         groups = list(_groups(batch, self._vendor.per_request))

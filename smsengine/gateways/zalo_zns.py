@@ -31,12 +31,13 @@ from smsengine.gateways.base import (
     Receipt,
     ReceiptStatus,
     Scope,
+    TemplateUse,
 )
 from smsengine.gateways.http_exchange import Reply, Request
 from smsengine.gateways.http_gateway import Vendor
 from smsengine.gateways.http_login import Login, Token, with_header
 from smsengine.gateways.http_outcomes import Codes, coded, default_outcome, unreadable
-from smsengine.gateways.http_reading import document, text
+from smsengine.gateways.http_reading import amount, document, text
 from smsengine.gateways.http_transport import TransportOptions, open_http
 
 _RECIPIENT = (OutcomeKind.REJECTED, Scope.RECIPIENT)
@@ -70,6 +71,7 @@ STATUSES = {
     "1": ReceiptStatus.DELIVERED,
     "0": ReceiptStatus.IN_TRANSIT,
 }
+_DELIVERED = "user_received_message"
 _NIGHT_ENDS = time(6)
 _TOKEN_SECONDS = 3600.0
 
@@ -165,19 +167,25 @@ class ZnsVendor(Vendor):
         self.capabilities = Capabilities(
             max_batch=1,
             concurrency=options.connections,
+            has_balance=True,
             can_report=True,
             needs_template=True,
             falls_back=True,
         )
 
+    def refuses(self, message: Outbound) -> Outcome | None:
+        if message.template is not None:
+            return None
+        said = "it needs a registered template"
+        return Outcome(OutcomeKind.REJECTED, Scope.CALLER, code="no-template", detail=said)
+
     def build_send(self, messages: Sequence[Outbound]) -> Request:
         (message,) = messages
-        if message.template is None:
-            raise ValueError("A message for ZNS needs a registered template.")
+        name, params = message.template or TemplateUse("")
         body = {
             "phone": message.address.removeprefix("+"),
-            "template_id": message.template.id,
-            "template_data": dict(message.template.params),
+            "template_id": name,
+            "template_data": dict(params),
             "tracking_id": message.reference,
         }
         if self._options.mode == "development":
@@ -224,6 +232,16 @@ class ZnsVendor(Vendor):
             return []
         return [Receipt(gateway_id=asked[0].gateway_id, status=STATUSES[status], code=status)]
 
+    def build_balance(self) -> Request:
+        return Request(method="GET", url=f"{self.url}/message/quota")
+
+    def read_balance(self, reply: Reply) -> tuple[int, str]:
+        """What is left of the day's quota, in messages; money is nowhere to be asked for."""
+        found = document(reply.body)
+        if text(found, "error") != "0":
+            raise ValueError(f"error {text(found, 'error')}")
+        return amount(found, "data.remainingQuota"), "messages today"
+
     # -- receipts ----------------------------------------------------------------------------------
 
     def verify_callback(self, callback: Callback) -> bool:
@@ -238,18 +256,19 @@ class ZnsVendor(Vendor):
         )
 
     def parse_callback(self, callback: Callback) -> tuple[Sequence[Receipt], Acknowledgement]:
-        """Only with a time of delivery is the event about a notice, else it is a chat message."""
+        """Only with a time of delivery an event is about a notice; all others are of a chat."""
         found = document(callback.body)
-        name = text(found, "message.msg_id")
-        if text(found, "event_name") != "user_received_message" or not name:
-            raise ValueError("It is no report of a notice.")
-        if text(found, "message.delivery_time") is None:
+        event, name = text(found, "event_name"), text(found, "message.msg_id")
+        if event is None:
+            raise ValueError("It is no event.")
+        delivered = text(found, "message.delivery_time") is not None
+        if event != _DELIVERED or not name or not delivered:
             return [], Acknowledgement()
         receipt = Receipt(
             gateway_id=name,
             reference=text(found, "message.tracking_id") or "",
             status=ReceiptStatus.DELIVERED,
-            code="user_received_message",
+            code=_DELIVERED,
         )
         return [receipt], Acknowledgement()
 

@@ -27,10 +27,16 @@ def refused(code: str) -> Answer:
     return Answer({"error": int(code), "message": "No"}, kind, scope, code=code)
 
 
-def event(secret: str = "OASECRET4711", **message: str) -> Callback:
+def other(name: str) -> Callback:
+    return event(name=name, delivery_time="1")
+
+
+def event(
+    secret: str = "OASECRET4711", name: str = "user_received_message", **message: str
+) -> Callback:
     whole = {
         "app_id": "4711",
-        "event_name": "user_received_message",
+        "event_name": name,
         "message": {"msg_id": NAME, **message},
         "timestamp": "1700000000000",
     }
@@ -87,6 +93,13 @@ CASE = VendorCase(
         Answer({"error": -101}, OutcomeKind.REJECTED, Scope.ACCOUNT, code="-101"),
     ],
     codes=list(zalo_zns.CODES),
+    balances=[
+        (
+            {"error": 0, "data": {"dailyQuota": "5000", "remainingQuota": "4999"}},
+            4999,
+            "messages today",
+        )
+    ],
     reports=[
         Report(status(1), {NAME: ReceiptStatus.DELIVERED}, ASKED),
         Report(status(0), {NAME: ReceiptStatus.IN_TRANSIT}, ASKED),
@@ -97,6 +110,8 @@ CASE = VendorCase(
         Pushed(event(delivery_time="1700000000001"), {NAME: ReceiptStatus.DELIVERED}),
         # an ordinary message of the account's
         Pushed(event(), {}),
+        # whatever else the account is told of
+        Pushed(other("user_send_text"), {}),
     ],
     forged=[
         event("another secret", delivery_time="1"),

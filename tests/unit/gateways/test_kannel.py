@@ -78,7 +78,7 @@ def test_what_kannel_would_cut_is_refused_and_never_written(
         found[0].code,
     )
     assert OutcomeKind.ACCEPTED is found[1].kind
-    assert ([4], 1) == (asked, len(server.requests))
+    assert ([4, 5], 1) == (asked, len(server.requests))
 
 
 def test_without_a_word_it_may_make_one_part() -> None:

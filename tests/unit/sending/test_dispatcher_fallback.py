@@ -57,12 +57,20 @@ class Zalo:
     def __call__(self, visit: Visit) -> None:
         while (raw := visit.read()) is not None:
             head, _, body = raw.partition(b"\r\n\r\n")
-            is_login = b"/v4/oa/access_token" in head
-            said = self._login(body) if is_login else self._send(head.decode(), json.loads(body))
+            said = self._answer(head.decode(), body)
             if said is None:
                 return
             whole = json.dumps(said).encode()
             visit.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(whole) + whole)
+
+    def _answer(self, head: str, body: bytes) -> dict[str, object] | None:
+        if "/v4/oa/access_token" in head:
+            return self._login(body)
+        if f"access_token: {self.token}" not in head:
+            return {"error": -124, "message": "Access token is invalid"}
+        if "/message/quota" in head:
+            return {"error": 0, "data": {"dailyQuota": "500", "remainingQuota": "497"}}
+        return self._send(json.loads(body))
 
     def _login(self, body: bytes) -> dict[str, object]:
         if dict(parse_qsl(body.decode()))["refresh_token"] != f"refresh-{self.logins}":
@@ -72,9 +80,7 @@ class Zalo:
         fresh = f"refresh-{self.logins}"
         return {"access_token": self.token, "refresh_token": fresh, "expires_in": "90000"}
 
-    def _send(self, head: str, given: dict[str, object]) -> dict[str, object] | None:
-        if f"access_token: {self.token}" not in head:
-            return {"error": -124, "message": "Access token is invalid"}
+    def _send(self, given: dict[str, object]) -> dict[str, object] | None:
         phone = f"+{given['phone']}"
         self.offered.append(phone)
         left = self.answers.get(phone, [])
@@ -193,6 +199,13 @@ def test_whom_neither_can_reach_is_refused(scene: Scene) -> None:
     assert [("rejected", "sms")] == scene.pins()
 
 
+def test_a_message_without_a_template_ends(scene: Scene) -> None:
+    """It is refused before it leaves, and does not come back for ever."""
+    scene.drain(scene.dispatch.office.released(rows(2)))
+    assert ([], []) == (scene.zalo.offered, scene.sms.offered)
+    assert [("rejected", "zns")] * 2 == scene.pins()
+
+
 def test_at_night_zns_waits_for_the_morning(scene: Scene) -> None:
     """Who is not disturbed by Zalo is not disturbed by SMS either."""
     scene.zalo.answers[phone_of(1)] = [-133]
@@ -225,7 +238,7 @@ def test_a_stale_token_is_renewed_once_and_nobody_is_told_twice(scene: Scene) ->
 def test_another_machine_goes_on_with_the_token_that_is_kept(scene: Scene) -> None:
     """The token in the configuration is spent after its first use, and nobody tries it again."""
     scene.drain(scene.run_of(1))
-    assert scene.zns("there").check().endswith("it takes the login")
+    assert scene.zns("there").check().endswith("497 messages today are left")
     assert 1 == scene.zalo.logins
 
 
