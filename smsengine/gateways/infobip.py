@@ -30,7 +30,7 @@ from smsengine.gateways.base import (
 )
 from smsengine.gateways.http_exchange import Reply, Request
 from smsengine.gateways.http_gateway import Vendor
-from smsengine.gateways.http_outcomes import coded, default_outcome, unanswered, unreadable
+from smsengine.gateways.http_outcomes import Codes, coded, default_outcome, unanswered, unreadable
 from smsengine.gateways.http_reading import (
     amount,
     at,
@@ -42,21 +42,31 @@ from smsengine.gateways.http_reading import (
 from smsengine.gateways.http_transport import TransportOptions, open_http
 
 _REJECTED = OutcomeKind.REJECTED
-#: Group of a status in the answer to a message: what it means; EXPIRED and REJECTED are refusals.
-GROUPS: Mapping[str, tuple[OutcomeKind, Scope | None]] = {
+#: Group of a status in the answer to a message: what it means.
+GROUPS: Codes = {
     "0": (OutcomeKind.ACCEPTED, None),
     "1": (OutcomeKind.ACCEPTED, None),
     "2": (_REJECTED, Scope.RECIPIENT),
     "3": (OutcomeKind.ACCEPTED, None),
     "4": (_REJECTED, Scope.RECIPIENT),
-    "5": (_REJECTED, Scope.RECIPIENT),
+    # whose fault it is says its name; one that is missing below is ours, until somebody has looked
+    "5": (_REJECTED, Scope.CALLER),
 }
-#: Names of refusals that are not the recipient's fault.
-NAMES: Mapping[str, Scope] = {
-    "REJECTED_NOT_ENOUGH_CREDITS": Scope.ACCOUNT,
-    "REJECTED_PREPAID_PACKAGE_EXPIRED": Scope.ACCOUNT,
-    "REJECTED_SENDER": Scope.SENDER,
-    "REJECTED_SOURCE": Scope.SENDER,
+#: Name of a status of group 5: what it means.
+NAMES: Codes = {
+    "REJECTED_DUPLICATE_MESSAGE_ID": (OutcomeKind.DUPLICATE, None),
+    "REJECTED_DESTINATION": (_REJECTED, Scope.RECIPIENT),
+    "REJECTED_DESTINATION_NOT_REGISTERED": (_REJECTED, Scope.RECIPIENT),
+    "REJECTED_DND": (_REJECTED, Scope.RECIPIENT),
+    "REJECTED_NETWORK": (_REJECTED, Scope.RECIPIENT),
+    "REJECTED_PREFIX_MISSING": (_REJECTED, Scope.RECIPIENT),
+    "REJECTED_MESSAGE_TOO_LONG": (_REJECTED, Scope.CONTENT),
+    "REJECTED_FLOODING_FILTER": (_REJECTED, Scope.CONTENT),
+    "REJECTED_SENDER": (_REJECTED, Scope.SENDER),
+    "REJECTED_SOURCE": (_REJECTED, Scope.SENDER),
+    "REJECTED_ROUTE_NOT_AVAILABLE": (_REJECTED, Scope.SENDER),
+    "REJECTED_NOT_ENOUGH_CREDITS": (_REJECTED, Scope.ACCOUNT),
+    "REJECTED_PREPAID_PACKAGE_EXPIRED": (_REJECTED, Scope.ACCOUNT),
 }
 #: Group of a status in a report: what it means.
 REPORTED: Mapping[str, ReceiptStatus] = {
@@ -170,20 +180,24 @@ def _outcome(reference: str, named: Mapping[str, Any]) -> Outcome:
         return unanswered()
     found = named[reference]
     group, said = text(found, "status.groupId"), text(found, "status.name")
-    if group not in GROUPS:
+    if group is None or group not in GROUPS:
         return unreadable()
-    meant = coded(GROUPS, group, said, reference)
-    scope = NAMES.get(said or "") if meant.kind is _REJECTED else None
-    return meant._replace(scope=scope) if scope else meant
+    if GROUPS[group][0] is _REJECTED and said in NAMES:
+        return coded(NAMES, said, text(found, "status.description"), reference)
+    return coded(GROUPS, group, said, reference)
 
 
 def _receipt(found: Any) -> Receipt | None:
-    """A report. An error that is not permanent may still be followed by better news."""
+    """A report; of a failure that may pass, Infobip says so, and whoever sends anew should know."""
     name, group = text(found, "messageId"), text(found, "status.groupId")
     if not name or group is None:
         return None
     code = text(found, "error.name") or text(found, "status.name") or group
-    return Receipt(gateway_id=name, status=REPORTED.get(group, ReceiptStatus.IN_TRANSIT), code=code)
+    status = REPORTED.get(group, ReceiptStatus.IN_TRANSIT)
+    may_pass = text(found, "error.permanent") == "false"
+    if status is ReceiptStatus.UNDELIVERED and may_pass:
+        code = f"{code} not permanent"
+    return Receipt(gateway_id=name, status=status, code=code)
 
 
 KIND = Kind(

@@ -81,12 +81,18 @@ CASE = VendorCase(
         Answer({"requestError": {}}, OutcomeKind.REJECTED, Scope.ACCOUNT, status=401),
         Answer({"requestError": {}}, OutcomeKind.REJECTED, Scope.CALLER, status=400),
         *(
-            Answer({"messages": [named(name)]}, OutcomeKind.REJECTED, scope, code="5")
-            for name, scope in infobip.NAMES.items()
+            Answer(
+                {"messages": [named(name)]},
+                kind,
+                scope,
+                gateway_id=REFERENCE if kind is OutcomeKind.DUPLICATE else None,
+                code=name,
+            )
+            for name, (kind, scope) in infobip.NAMES.items()
         ),
         of_group("5"),
     ],
-    codes=list(infobip.GROUPS),
+    codes=[*infobip.GROUPS, *infobip.NAMES],
     balances=[({"balance": 47.79, "currency": "EUR"}, 47, "EUR")],
     reports=[
         report(3, ReceiptStatus.DELIVERED),
