@@ -66,8 +66,8 @@ class TokenVault:
             return self._fernet().decrypt(sealed).decode()
         except InvalidToken:
             raise GatewayError(
-                f"{self._gateway}: its kept token was sealed with another dedup_key; have the"
-                " vendor give a new one, and put that into the configuration."
+                f"{self._gateway}: its kept token was sealed with another dedup_key; put that"
+                " key back."
             ) from None
 
     def replace(self, renew: Callable[[str | None], str]) -> str:
