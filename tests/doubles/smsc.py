@@ -294,25 +294,45 @@ class Smsc:
         """How often each fault happened."""
         return self._ask(lambda: Counter(self.centre.faults))
 
+    def long_ones(self) -> dict[tuple[str, int, int], list[Delivery]]:
+        """The parts of each long message, by number, reference and how many there should be."""
+        found = defaultdict[tuple[str, int, int], list[Delivery]](list)
+        for each in self.ledger():
+            if each.part.total > 1:
+                found[each.to, each.part.reference, each.part.total].append(each)
+        return dict(found)
+
     def texts(self) -> dict[str, list[str]]:
         """By number: each text that was delivered whole, its parts put together again.
 
         Raises:
             AssertionError: a part was delivered twice, or a part of a text is missing.
         """
-        parts = defaultdict[tuple[str, int, int], list[Delivery]](list)
         found = defaultdict[str, list[str]](list)
         for each in self.ledger():
             if each.part.total == 1:
                 found[each.to].append(each.text)
-            else:
-                parts[each.to, each.part.reference, each.part.total].append(each)
-        for (to, _, total), given in parts.items():
+        for (to, _, total), given in self.long_ones().items():
             given.sort(key=lambda each: each.part.place)
             places = [each.part.place for each in given]
             assert [*range(1, total + 1)] == places, f"{to} has the parts {places} of {total}"
             found[to].append("".join(each.text for each in given))
         return dict(found)
+
+    def deliveries(self) -> Counter[str]:
+        """How often each number was told something; half a text is something, too."""
+        found = Counter(each.to for each in self.ledger() if each.part.total == 1)
+        for (to, _, _), given in self.long_ones().items():
+            found[to] += max(Counter(each.part.place for each in given).values())
+        return found
+
+    def halves(self) -> set[str]:
+        """The numbers that have a part of a text, and not all of them."""
+        return {
+            to
+            for (to, _, total), given in self.long_ones().items()
+            if len({each.part.place for each in given}) < total
+        }
 
     def _ask(self, what: Callable[[], Made]) -> Made:
         """Do something on the SMSC's own thread."""

@@ -83,7 +83,7 @@ def test_a_text_is_put_together_again(text: str) -> None:
 def test_a_part_that_is_missing_or_double_is_seen() -> None:
     """The oracle is of no use that takes half a text for a text."""
     parts, coding, esm_class = gsm.make_parts("Số tiền " * 20)
-    for sent in (parts[:-1], [*parts, parts[0]]):
+    for sent, times, halves in ((parts[:-1], 1, {NUMBER}), ([*parts, parts[0]], 2, set())):
         with Smsc() as smsc, bound(smsc) as client:
             for part in sent:
                 client.send_message(
@@ -93,6 +93,7 @@ def test_a_part_that_is_missing_or_double_is_seen() -> None:
                     esm_class=esm_class,
                 )
             read(client, *["submit_sm_resp"] * len(sent))
+            assert ({NUMBER: times}, halves) == (smsc.deliveries(), smsc.halves())
             with pytest.raises(AssertionError, match="has the parts"):
                 smsc.texts()
 
