@@ -25,7 +25,7 @@ from sqlalchemy import Connection, make_url
 
 from smsengine.store import schema
 from smsengine.store.engine import Store
-from smsengine.store.tables import metadata
+from smsengine.store.service_tables import metadata
 
 GIVEN = "SMSENGINE_TEST_POSTGRES"
 MISSING = (

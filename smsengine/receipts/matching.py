@@ -1,8 +1,19 @@
-"""Receipts meet their messages. Delivered wins; a final word is never undone by a lesser one."""
+"""Receipts meet their messages. Delivered wins; a final word is never undone by a lesser one.
+
+In whatever order receipts come, however often, before or after the answer: a message has arrived
+when one receipt says so of the whole, or receipts say so of each part. Else it has not, when one
+says so of the whole or of any part. Else nothing is known.
+
+A receipt speaks of the message that our reference names, else of the only one that the gateway's
+name or one of its spellings fits. One that fits none or several is parked, and so is one whose
+message is still being sent; they are looked at again when answers were settled.
+"""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -10,171 +21,223 @@ from sqlalchemy import Connection
 
 from smsengine.gateways.base import MOST_RAW, Receipt, ReceiptStatus
 from smsengine.lifecycle import MessageState
+from smsengine.store import parts
 from smsengine.store import receipts as stored
 from smsengine.store.engine import Store
+from smsengine.store.fitting import kept
 from smsengine.store.messages import key_of
-from smsengine.store.receipts import Parked
-from smsengine.store.tables import LONGEST_CODE, LONGEST_GATEWAY_ID
+from smsengine.store.receipts import Named, Parked
+from smsengine.store.tables import LONGEST_GATEWAY_ID
 
-#: For so long a receipt of which nobody knows the message is looked at again.
-PARKED_FOR = timedelta(minutes=10)
-_MEANS = {
-    ReceiptStatus.DELIVERED: MessageState.DELIVERED,
-    ReceiptStatus.UNDELIVERED: MessageState.UNDELIVERED,
-    # Whatever is on its way was taken: that settles a doubt.
-    ReceiptStatus.IN_TRANSIT: MessageState.ACCEPTED,
-}
-#: The better word first: it is never undone by one after it.
-_RANK = [ReceiptStatus.DELIVERED, ReceiptStatus.UNDELIVERED, ReceiptStatus.IN_TRANSIT]
+#: Who has found no message after so long is a stranger: answers are settled within minutes.
+STRANGE_AFTER = timedelta(minutes=10)
+#: Parked receipts that are looked at together.
+_PIECE = 1000
+#: What was said of these is kept for later: whether they were handed over is not settled.
+_NOT_YET = frozenset({MessageState.QUEUED, MessageState.SENDING})
+_OPEN = _NOT_YET | {MessageState.ACCEPTED, MessageState.UNKNOWN, MessageState.UNCONFIRMED}
 
 
-class _Match(NamedTuple):
-    """The message of a receipt, and by which of its names it was found."""
+class Heard(NamedTuple):
+    """What a receipt calls its message, and what it says. ``key`` is read from our reference."""
 
-    message: int
-    name: str
-    is_part: bool
+    names: tuple[str, ...]
+    key: tuple[bytes, int] | None
+    status: str
+
+
+class Target(NamedTuple):
+    """The message that a receipt speaks of; ``part`` where it speaks of a part alone."""
+
+    id: int
+    part: str = ""
 
 
 def store_receipts(store: Store, gateway: str, received: Sequence[Receipt], now: datetime) -> int:
     """Keep every receipt, and move the messages that they speak of.
 
-    A receipt that matches no message is kept all the same: it may have come before the answer was
-    settled. Called without any, it looks at those of the last minutes again.
+    Returns:
+        How many messages moved.
+    """
+    if not received:
+        return match_parked(store, gateway, now)
+    heard = [_heard(receipt) for receipt in received]
+    with store.write() as connection:
+        moved, tied = _apply(connection, gateway, heard, now)
+        rows = [
+            {
+                "gateway": gateway,
+                "gateway_id": receipt.gateway_id or receipt.reference,
+                "status": receipt.status,
+                "code": receipt.code,
+                "reference": receipt.reference.lower() if each.key else "",
+                "aliases": " ".join(each.names[1:]),
+                "raw": receipt.raw[:MOST_RAW],
+                "received_at": now,
+                "message_id": target,
+            }
+            for receipt, each, target in zip(received, heard, tied, strict=True)
+        ]
+        stored.keep(connection, rows)
+    return moved
+
+
+def match_parked(store: Store, gateway: str, now: datetime, since: datetime | None = None) -> int:
+    """Look again at parked receipts, the newest first, as long as some find their messages.
+
+    Args:
+        store: the ledger.
+        gateway: whose receipts.
+        now: the present.
+        since: all that came since then; without it only those that are no strangers yet.
 
     Returns:
         How many messages moved.
     """
+    after, moved = since or now - STRANGE_AFTER, 0
+    before: tuple[datetime, int] | None = None
+    while True:
+        with store.read() as connection:
+            found = stored.parked(connection, gateway, after=after, limit=_PIECE, before=before)
+            fits = _fitting(connection, gateway, found)
+        if fits:
+            moved += _match(store, gateway, fits, now)
+        if len(found) < _PIECE or not (fits or since):
+            return moved
+        before = (found[-1].received_at, found[-1].id)
+
+
+def _fitting(connection: Connection, gateway: str, found: Sequence[Parked]) -> list[Parked]:
+    """Those that have a message by now; most have none, and for them nothing is written."""
+    heard = [_heard_again(each) for each in found]
+    targets = _targets(connection, gateway, heard)
+    return [each for each, target in zip(found, targets, strict=True) if target is not None]
+
+
+def _match(store: Store, gateway: str, fits: Sequence[Parked], now: datetime) -> int:
+    # As they came: of two spellings that are learned, the first is kept.
+    ordered = sorted(fits, key=lambda each: each.id)
     with store.write() as connection:
-        if received:
-            stored.keep(connection, [_row(gateway, receipt, now) for receipt in received])
-            names = sorted({_name(receipt) for receipt in received})
-            found = stored.parked(connection, gateway, names)
-        else:
-            found = stored.parked_since(connection, gateway, now - PARKED_FOR)
-        return _settle(connection, gateway, found, now) if found else 0
+        heard = [_heard_again(each) for each in ordered]
+        moved, tied = _apply(connection, gateway, heard, now)
+        pairs = zip(ordered, tied, strict=True)
+        stored.tie(connection, {each.id: message for each, message in pairs if message is not None})
+    return moved
 
 
-def _row(gateway: str, receipt: Receipt, now: datetime) -> dict[str, object]:
-    aliases = [each for each in (receipt.reference, *receipt.aliases) if each and " " not in each]
+def _heard(receipt: Receipt) -> Heard:
+    spelt = (each for each in receipt.aliases if each and not any(map(str.isspace, each)))
+    names = dict.fromkeys(kept(each, LONGEST_GATEWAY_ID) for each in (receipt.gateway_id, *spelt))
+    return Heard(tuple(names), key_of(receipt.reference), receipt.status)
+
+
+def _heard_again(parked: Parked) -> Heard:
+    """A receipt by our reference alone is kept under it, and has no name of the gateway's."""
+    own = "" if parked.gateway_id.lower() == parked.reference else parked.gateway_id
+    return Heard((own, *parked.aliases.split()), key_of(parked.reference), parked.status)
+
+
+# -- whom it speaks of -----------------------------------------------------------------------------
+
+
+def _targets(connection: Connection, gateway: str, heard: Sequence[Heard]) -> list[Target | None]:
+    """For each receipt its message; None where none fits, or several do."""
+    names = {name for each in heard for name in each.names}
+    keys = {each.key for each in heard if each.key is not None}
+    known = defaultdict[str, list[Named]](list)
+    for named in stored.by_name(connection, gateway, names):
+        known[named.name].append(named)
+    referred = stored.by_key(connection, gateway, keys)
+    return [
+        choose(
+            [named for name in each.names for named in known.get(name, ())],
+            referred.get(each.key) if each.key is not None else None,
+        )
+        for each in heard
+    ]
+
+
+def choose(named: Sequence[Named], referred: int | None) -> Target | None:
+    """The one message that is meant.
+
+    A gateway that counts anew gives names again: of several messages the one is meant of which
+    more can be heard at all.
+
+    Args:
+        named: messages that go by the gateway's name or one of its spellings.
+        referred: the id of the message that our reference names.
+    """
+    ids = {each.id for each in named} if referred is None else {referred}
+    if len(ids) > 1:
+        ids = {each.id for each in named if each.state in _OPEN}
+    if len(ids) != 1:
+        return None
+    (found,) = ids
+    of_parts = {each.part for each in named if each.id == found and each.part}
+    if len(of_parts) > 1:
+        return None
+    return Target(found, of_parts.pop() if of_parts else "")
+
+
+# -- what follows ----------------------------------------------------------------------------------
+
+
+@dataclass(kw_only=True)
+class _Words:
+    """What receipts say: ids of messages, and names of parts with their messages."""
+
+    delivered: set[int] = field(default_factory=set)
+    undelivered: set[int] = field(default_factory=set)
+    taken: set[int] = field(default_factory=set)
+    parts: dict[str, int] = field(default_factory=dict)
+
+
+def _apply(
+    connection: Connection, gateway: str, heard: Sequence[Heard], now: datetime
+) -> tuple[int, list[int | None]]:
+    """Move the messages that receipts speak of.
+
+    Returns:
+        How many moved, and for each receipt the message that it is tied to.
+    """
+    targets = _targets(connection, gateway, heard)
+    states = stored.lock(connection, {target.id for target in targets if target is not None})
+    targets = [
+        target if target is not None and states.get(target.id) not in (None, *_NOT_YET) else None
+        for target in targets
+    ]
+    stored.call(connection, _names(heard, targets))
+    words = _words(heard, targets)
+    if words.parts:
+        parts.deliver(connection, gateway, words.parts)
+        words.delivered |= parts.complete(connection, set(words.parts.values()))
+    moved = stored.move(connection, words.delivered, MessageState.DELIVERED, now=now)
+    moved += stored.move(connection, words.undelivered, MessageState.UNDELIVERED, now=now)
+    # Whatever is on its way was taken: that settles a doubt.
+    moved += stored.move(connection, words.taken, MessageState.ACCEPTED, now=now)
+    return moved, [target.id if target is not None else None for target in targets]
+
+
+def _names(heard: Iterable[Heard], targets: Iterable[Target | None]) -> Mapping[int, str]:
+    """What the gateway calls messages whose answers were lost."""
     return {
-        "gateway": gateway,
-        "gateway_id": _name(receipt),
-        "status": receipt.status,
-        "code": receipt.code[:LONGEST_CODE],
-        "received_at": now,
-        "aliases": " ".join(each[:LONGEST_GATEWAY_ID] for each in aliases),
-        "raw": receipt.raw[:MOST_RAW],
+        target.id: each.names[0]
+        for each, target in zip(heard, targets, strict=True)
+        if target is not None and each.key is not None and each.names[0]
     }
 
 
-def _name(receipt: Receipt) -> str:
-    return (receipt.gateway_id or receipt.reference)[:LONGEST_GATEWAY_ID]
-
-
-def _settle(connection: Connection, gateway: str, found: Sequence[Parked], now: datetime) -> int:
-    """Tie what can be tied, and move what follows from it."""
-    matches = _matches(connection, gateway, found)
-    stored.tie(connection, {each: match.message for each, match in matches.items()})
-    said: dict[ReceiptStatus, set[int]] = {status: set() for status in _RANK}
-    of_parts: dict[int, dict[str, ReceiptStatus]] = {}
-    for each in found:
-        match = matches.get(each.id)
-        if match is None:
+def _words(heard: Iterable[Heard], targets: Iterable[Target | None]) -> _Words:
+    words = _Words()
+    for each, target in zip(heard, targets, strict=True):
+        if target is None:
             continue
-        status = ReceiptStatus(each.status)
-        if match.is_part:
-            heard = of_parts.setdefault(match.message, {})
-            heard[match.name] = _better(heard.get(match.name), status)
+        if each.status == ReceiptStatus.UNDELIVERED:
+            words.undelivered.add(target.id)
+        elif each.status == ReceiptStatus.DELIVERED and not target.part:
+            words.delivered.add(target.id)
         else:
-            said[status].add(match.message)
-    for message, status in _folded(connection, gateway, of_parts).items():
-        said[status].add(message)
-    return sum(
-        stored.move(connection, sorted(said[status]), _MEANS[status], now=now)
-        for status in _RANK
-        if said[status]
-    )
-
-
-def _better(one: str | None, other: str) -> ReceiptStatus:
-    known = [ReceiptStatus(each) for each in (one, other) if each]
-    return min(known, key=_RANK.index)
-
-
-def _folded(
-    connection: Connection, gateway: str, heard: Mapping[int, Mapping[str, ReceiptStatus]]
-) -> dict[int, ReceiptStatus]:
-    """What follows for whole messages: all parts have arrived, or one never will."""
-    if not heard:
-        return {}
-    known = stored.parts_of(connection, list(heard))
-    after: dict[str, str] = {}
-    folded: dict[int, ReceiptStatus] = {}
-    for message, said in heard.items():
-        parts = known[message] | {
-            name: _better(known[message].get(name), status) for name, status in said.items()
-        }
-        after |= {name: str(parts[name]) for name in said}
-        folded[message] = fold(parts.values())
-    stored.mark_parts(connection, gateway, after)
-    return folded
-
-
-def fold(parts: Iterable[str | None]) -> ReceiptStatus:
-    """What the parts of a message say together; one of which nothing was heard is on its way."""
-    known = set(parts)
-    if ReceiptStatus.UNDELIVERED in known:
-        return ReceiptStatus.UNDELIVERED
-    if known == {ReceiptStatus.DELIVERED}:
-        return ReceiptStatus.DELIVERED
-    return ReceiptStatus.IN_TRANSIT
-
-
-# -- whose they are --------------------------------------------------------------------------------
-
-
-def _matches(connection: Connection, gateway: str, found: Sequence[Parked]) -> dict[int, _Match]:
-    """The messages of receipts, by the receipts' ids; a name of two messages names none."""
-    aliases = {each.id: each.aliases.split() for each in found}
-    names = sorted({name for each in found for name in (each.gateway_id, *aliases[each.id])})
-    by_part = stored.by_part(connection, gateway, names)
-    by_name = stored.by_name(connection, gateway, names)
-    keys = {name: key for name in names if (key := key_of(name)) is not None}
-    by_key = stored.by_key(connection, gateway, sorted(set(keys.values()))) if keys else {}
-
-    def named(name: str) -> _Match | None:
-        if name in by_part:
-            return _Match(by_part[name], name, is_part=True)
-        message = by_name.get(name)
-        if message is None and name in keys:
-            message = by_key.get(keys[name])
-        return None if message is None else _Match(message, name, is_part=False)
-
-    matches: dict[int, _Match] = {}
-    for each in found:
-        match = named(each.gateway_id) or _only(named(name) for name in aliases[each.id])
-        if match is not None:
-            matches[each.id] = match
-    _teach_names(connection, found, matches, keys)
-    return matches
-
-
-def _only(candidates: Iterable[_Match | None]) -> _Match | None:
-    known = {each.message: each for each in candidates if each is not None}
-    return next(iter(known.values())) if len(known) == 1 else None
-
-
-def _teach_names(
-    connection: Connection,
-    found: Sequence[Parked],
-    matches: Mapping[int, _Match],
-    keys: Mapping[str, tuple[bytes, int]],
-) -> None:
-    """A message that was found by our reference has no other name yet, if its answer was lost."""
-    names = {
-        matches[each.id].message: each.gateway_id
-        for each in found
-        if each.id in matches and matches[each.id].name in keys
-    }
-    stored.give_names(connection, names)
+            words.taken.add(target.id)
+            if each.status == ReceiptStatus.DELIVERED:
+                words.parts[target.part] = target.id
+    return words

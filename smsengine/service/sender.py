@@ -23,7 +23,7 @@ from smsengine.service.orders import order_for
 from smsengine.store import outbox, runs
 from smsengine.store.engine import Store
 from smsengine.store.runs import Run
-from smsengine.store.tables import metadata
+from smsengine.store.service_tables import metadata
 
 Progress = Callable[[int], None]
 

@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from smsengine.lifecycle import Grade
 from smsengine.store.fitting import fitted, storable
-from smsengine.store.tables import alarms
+from smsengine.store.service_tables import alarms
 
 #: What is put off for longer than this was put off by a clock that was wrong.
 _FARTHEST = timedelta(hours=2)

@@ -26,10 +26,10 @@ from sqlalchemy import (
 )
 
 from smsengine.lifecycle import MessageState
+from smsengine.store import parts
 from smsengine.store.bulk import Bulk, Given
 from smsengine.store.claims import LEASE
 from smsengine.store.messages import UNSETTLED
-from smsengine.store.receipts import remember_parts
 from smsengine.store.tables import Instant, attempts, messages
 
 
@@ -38,7 +38,8 @@ class Settlement(NamedTuple):
 
     ``gateway`` stays with a message that was handed over, and pins one that waits again.
     ``burnt`` is how many attempts count by now. An empty ``outcome`` is no attempt at all: the
-    message is given back as it was.
+    message is given back as it was. ``part_ids`` are the gateway's names of the parts of a long
+    message, where there are several.
     """
 
     message_id: int
@@ -130,15 +131,14 @@ def settle(
     columns = _columns(results)
     of_message = {name: columns[name] for name in (*_NEW, "message_id", "attempt")}
     settled = _SETTLE.execute(connection, of_message, {"worker": worker, "ended_at": now})
+    if any(columns["part_ids"]):
+        parts.name(connection, gateway, {each.message_id: each.part_ids for each in results})
     if not all(columns["outcome"]):
         columns = _columns([result for result in results if result.outcome])
     columns["number"] = columns["attempt"]
     own = ("message_id", "number", "started_at", "outcome", "code", "detail")
     alike = {"gateway": gateway, "worker": worker, "ended_at": now}
     _RECORD.execute(connection, {name: columns[name] for name in own}, alike)
-    if any(columns["part_ids"]):
-        named = [(result.message_id, result.part_ids) for result in results if result.part_ids]
-        remember_parts(connection, gateway, named)
     return settled
 
 

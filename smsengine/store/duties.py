@@ -10,7 +10,7 @@ from sqlalchemy import Connection, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from smsengine.store.fitting import storable
-from smsengine.store.tables import duties
+from smsengine.store.service_tables import duties
 
 
 class Done(NamedTuple):

@@ -14,7 +14,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from smsengine.store.fitting import fitted
 from smsengine.store.lanes import database_now, present
-from smsengine.store.tables import leases
+from smsengine.store.service_tables import leases
 
 #: A lease that ends further ahead than this was taken by a clock that was wrong.
 _LONGEST_SECONDS = 300.0

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from smsengine.store.fitting import fitted
 from smsengine.store.lanes import database_now
-from smsengine.store.tables import members
+from smsengine.store.service_tables import members
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

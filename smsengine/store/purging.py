@@ -15,6 +15,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Connection, and_, exists, func, or_, select, update
 
 from smsengine.lifecycle import MessageState, RunState
+from smsengine.store import parts, receipts
 from smsengine.store.tables import attempts, events, messages, runs, skips
 
 #: What is written into a run's history when nothing personal is left in it.
@@ -134,6 +135,8 @@ def empty_messages(connection: Connection, run_id: int, cutoff: datetime, *, lim
             .where(attempts.c.message_id.in_(ids), attempts.c.detail.is_not(None))
             .values(detail=None)
         )
+        receipts.forget_raw(connection, ids)
+        parts.forget(connection, ids)
     return len(ids)
 
 

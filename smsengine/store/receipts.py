@@ -1,145 +1,138 @@
-"""Named statements on ``receipts`` and ``parts``."""
+"""Named statements on ``receipts``, and on the messages that they speak of.
+
+Every statement reads by a name or a key: however many receipts the ledger holds, one more costs
+the same. A receipt without a message is parked; ``ix_receipts_parked`` holds those alone.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, bindparam, func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import (
+    Connection,
+    Executable,
+    RowMapping,
+    bindparam,
+    delete,
+    func,
+    select,
+    true,
+    tuple_,
+    update,
+)
 
 from smsengine.lifecycle import MessageState, sources_of_message
+from smsengine.store.bulk import Bulk, Given
 from smsengine.store.fitting import fitted, slices
 from smsengine.store.tables import messages, parts, receipts
 
-#: States of a message that was handed over and is not being handed over just now.
-_HANDED_OVER = [
-    MessageState.ACCEPTED,
-    MessageState.DELIVERED,
-    MessageState.UNDELIVERED,
-    MessageState.UNCONFIRMED,
-    MessageState.UNKNOWN,
-]
+_KEY = ("gateway", "gateway_id", "status", "code")
+_SAID = ("gateway_id", "status", "code", "reference", "aliases", "raw")
+_UNSAID: Mapping[str, Any] = {
+    "reference": "",
+    "aliases": "",
+    "raw": "",
+    "times": 1,
+    "message_id": None,
+}
+_KEPT = ("gateway", "received_at", "times", "message_id", *_SAID)
 
 
-class Parked(NamedTuple):
-    """A receipt that is not tied to a message yet; ``aliases`` are apart by blanks."""
+def _keep_statement(kind: Any, given: Given) -> Executable:
+    """What is said again is counted; a message that was found only now is kept."""
+    rows = select(*(given[name] for name in _KEPT)).where(true())
+    insert = kind.insert(receipts).from_select([*_KEPT], rows)
+    again = {
+        "times": receipts.c.times + insert.excluded.times,
+        "message_id": func.coalesce(insert.excluded.message_id, receipts.c.message_id),
+    }
+    statement: Executable = insert.on_conflict_do_update(index_elements=[*_KEY], set_=again)
+    return statement
 
-    id: int
-    gateway_id: str
-    status: str
-    aliases: str
+
+_KEEP = Bulk(_keep_statement, {name: receipts.c[name].type for name in _KEPT})
 
 
-def keep(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
-    """Write receipts as they came, not yet matched to a message; a repeated one is counted.
+def keep(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write receipts as they came; one that is repeated is kept once, and counted.
 
     They are written in one order: two machines that hear the same must not wait for each other.
     """
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-    said = ("gateway_id", "status", "code")
-    fitting = [row | {name: fitted(receipts.c[name], row[name]) for name in said} for row in rows]
-    if fitting:
-        insert = dialect.insert(receipts)
-        again = insert.on_conflict_do_update(
-            index_elements=["gateway", *said], set_={"times": receipts.c.times + 1}
+    once: dict[tuple[Any, ...], dict[str, Any]] = {}
+    of_key = itemgetter(*_KEY)
+    for row in rows:
+        fitting = {**_UNSAID, **row}
+        fitting |= {name: fitted(receipts.c[name], fitting[name]) for name in _SAID}
+        first = once.setdefault(of_key(fitting), fitting)
+        if first is not fitting:
+            first["times"] += fitting["times"]
+            first["message_id"] = fitting["message_id"] or first["message_id"]
+    ordered = [once[key] for key in sorted(once)]
+    columns = {name: [row[name] for row in ordered] for name in _KEPT}
+    _KEEP.execute(connection, columns, {})
+
+
+class Named(NamedTuple):
+    """A message that goes by a name; ``part`` is the name where it is the name of a part of it."""
+
+    name: str
+    id: int
+    state: MessageState
+    part: str = ""
+
+
+def by_name(connection: Connection, gateway: str, names: Iterable[str]) -> list[Named]:
+    """Messages of a gateway, by its names for them or for their parts."""
+    found = []
+    for some in slices(sorted(set(names) - {""})):
+        of_message = select(messages.c.gateway_id, messages.c.id, messages.c.state).where(
+            messages.c.gateway_id.in_(some), messages.c.gateway == gateway
         )
-        connection.execute(again, sorted(fitting, key=itemgetter(*said)))
-
-
-def parked(connection: Connection, gateway: str, names: Sequence[str]) -> list[Parked]:
-    """Receipts by these names that are not tied to a message."""
-    found: list[Parked] = []
-    for some in slices([fitted(receipts.c.gateway_id, name) for name in names]):
-        found += _parked(connection, gateway, receipts.c.gateway_id.in_(some))
-    return found
-
-
-def parked_since(connection: Connection, gateway: str, since: datetime) -> list[Parked]:
-    """Receipts since then that are not tied to a message; reads ``ix_receipts_parked`` only."""
-    return _parked(connection, gateway, receipts.c.received_at >= since)
-
-
-def _parked(connection: Connection, gateway: str, condition: ColumnElement[bool]) -> list[Parked]:
-    statement = select(*(receipts.c[name] for name in Parked._fields)).where(
-        receipts.c.gateway == gateway, receipts.c.message_id.is_(None), condition
-    )
-    return [Parked(*row) for row in connection.execute(statement)]
-
-
-def strangers(connection: Connection, *, after: datetime, before: datetime) -> Mapping[str, int]:
-    """How many receipts of a time speak of no message of ours, by gateway."""
-    statement = (
-        select(receipts.c.gateway, func.count())
-        .where(
-            receipts.c.message_id.is_(None),
-            receipts.c.received_at >= after,
-            receipts.c.received_at < before,
+        of_part = (
+            select(parts.c.part_id, messages.c.id, messages.c.state, parts.c.part_id)
+            .join(messages, messages.c.id == parts.c.message_id)
+            .where(parts.c.gateway == gateway, parts.c.part_id.in_(some))
         )
-        .group_by(receipts.c.gateway)
-    )
-    return {str(gateway): int(count) for gateway, count in connection.execute(statement)}
-
-
-# -- whose they are --------------------------------------------------------------------------------
-
-
-def by_name(connection: Connection, gateway: str, names: Sequence[str]) -> dict[str, int]:
-    """Handed over messages by the gateway's names of them."""
-    found: dict[str, int] = {}
-    for some in slices(names):
-        statement = select(messages.c.gateway_id, messages.c.id).where(
-            messages.c.gateway_id.in_(some),
-            messages.c.gateway == gateway,
-            messages.c.state.in_(_HANDED_OVER),
-        )
-        found.update((name, message) for name, message in connection.execute(statement))
-    return found
-
-
-def by_part(connection: Connection, gateway: str, names: Sequence[str]) -> dict[str, int]:
-    """Messages by the gateway's names of their parts."""
-    found: dict[str, int] = {}
-    for some in slices(names):
-        statement = select(parts.c.part_id, parts.c.message_id).where(
-            parts.c.gateway == gateway, parts.c.part_id.in_(some)
-        )
-        found.update((name, message) for name, message in connection.execute(statement))
+        for statement in (of_message, of_part):
+            for name, key, state, *part in connection.execute(statement):
+                found.append(Named(name, key, MessageState(state), *part))
     return found
 
 
 def by_key(
-    connection: Connection, gateway: str, keys: Sequence[tuple[bytes, int]]
+    connection: Connection, gateway: str, keys: Collection[tuple[bytes, int]]
 ) -> dict[tuple[bytes, int], int]:
-    """Handed over messages by dedup key and revision."""
+    """The ids of a gateway's messages, by dedup key and revision."""
     found: dict[tuple[bytes, int], int] = {}
     for some in slices(sorted({key for key, _ in keys})):
         statement = select(messages.c.dedup_key, messages.c.revision, messages.c.id).where(
-            messages.c.dedup_key.in_(some),
-            messages.c.gateway == gateway,
-            messages.c.state.in_(_HANDED_OVER),
+            messages.c.dedup_key.in_(some), messages.c.gateway == gateway
         )
-        found.update(
-            ((bytes(key), edition), each) for key, edition, each in connection.execute(statement)
-        )
+        found |= {(bytes(key), edition): id_ for key, edition, id_ in connection.execute(statement)}
     return found
 
 
-def tie(connection: Connection, pairs: Mapping[int, int]) -> None:
-    """Tie receipts to the messages that they speak of; both by their ids."""
-    statement = (
-        update(receipts)
-        .where(receipts.c.id == bindparam("receipt"))
-        .values(message_id=bindparam("message"))
-    )
-    rows = [{"receipt": receipt, "message": pairs[receipt]} for receipt in sorted(pairs)]
-    if rows:
-        connection.execute(statement, rows)
+def lock(connection: Connection, message_ids: Collection[int]) -> dict[int, MessageState]:
+    """The states of messages, that nobody else changes until the transaction has ended.
+
+    Rows are locked in one order, so that two machines never wait for each other.
+    """
+    found: dict[int, MessageState] = {}
+    for some in slices(sorted(message_ids)):
+        statement = (
+            select(messages.c.id, messages.c.state)
+            .where(messages.c.id.in_(some))
+            .order_by(messages.c.id)
+            .with_for_update()
+        )
+        found |= {key: MessageState(state) for key, state in connection.execute(statement)}
+    return found
 
 
-def give_names(connection: Connection, names: Mapping[int, str]) -> None:
+def call(connection: Connection, named: Mapping[int, str]) -> None:
     """Tell messages that have no name of the gateway's yet what it calls them."""
     statement = (
         update(messages)
@@ -147,24 +140,23 @@ def give_names(connection: Connection, names: Mapping[int, str]) -> None:
         .values(gateway_id=bindparam("name"))
     )
     rows = [
-        {"message": message, "name": fitted(messages.c.gateway_id, names[message])}
-        for message in sorted(names)
+        {"message": key, "name": fitted(messages.c.gateway_id, name)}
+        for key, name in sorted(named.items())
     ]
     if rows:
         connection.execute(statement, rows)
 
 
-# -- what they move --------------------------------------------------------------------------------
+def move(
+    connection: Connection, message_ids: Collection[int], state: MessageState, *, now: datetime
+) -> int:
+    """Move messages where the law allows it; returns how many.
 
-
-def move(connection: Connection, ids: Sequence[int], state: MessageState, *, now: datetime) -> int:
-    """Move messages, where the law allows it; returns how many moved.
-
-    One that is being sent waits for its answer: what a later receipt says must find it settled.
+    One that is being sent waits for its answer: what a receipt says must find it settled.
     """
-    moved = 0
     sources = sorted(set(sources_of_message(state)) - {MessageState.SENDING})
-    for some in slices(sorted(ids)):
+    moved = 0
+    for some in slices(sorted(message_ids)):
         statement = (
             update(messages)
             .where(messages.c.id.in_(some), messages.c.state.in_(sources))
@@ -174,42 +166,103 @@ def move(connection: Connection, ids: Sequence[int], state: MessageState, *, now
     return moved
 
 
-def remember_parts(
-    connection: Connection, gateway: str, named: Sequence[tuple[int, Sequence[str]]]
-) -> None:
-    """Keep the gateway's names of the parts of messages, by the messages' ids."""
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-    rows = [
-        {"gateway": gateway, "part_id": fitted(parts.c.part_id, name), "message_id": message}
-        for message, names in named
-        for name in names
-    ]
-    if rows:
-        connection.execute(dialect.insert(parts).on_conflict_do_nothing(), rows)
+class Parked(NamedTuple):
+    """A receipt that waits for its message."""
+
+    id: int
+    received_at: datetime
+    gateway_id: str
+    reference: str
+    aliases: str
+    status: str
 
 
-def mark_parts(connection: Connection, gateway: str, said: Mapping[str, str]) -> None:
-    """Write down what receipts say of parts, by the gateway's names of them."""
+def parked(
+    connection: Connection,
+    gateway: str,
+    *,
+    after: datetime,
+    limit: int,
+    before: tuple[datetime, int] | None = None,
+) -> list[Parked]:
+    """Parked receipts that came after an instant, the newest first.
+
+    Args:
+        connection: a transaction.
+        gateway: whose.
+        after: older ones are left out.
+        limit: most rows.
+        before: instant and id of the last one that was given before.
+    """
+    place = tuple_(receipts.c.received_at, receipts.c.id)
     statement = (
-        update(parts)
-        .where(parts.c.gateway == gateway, parts.c.part_id == bindparam("name"))
-        .values(status=bindparam("said"))
+        select(*(receipts.c[name] for name in Parked._fields))
+        .where(
+            receipts.c.gateway == gateway,
+            receipts.c.message_id.is_(None),
+            receipts.c.received_at > after,
+            true() if before is None else receipts.c.received_at <= before[0],
+            true() if before is None else place < tuple_(*before),
+        )
+        .order_by(receipts.c.received_at.desc(), receipts.c.id.desc())
+        .limit(limit)
     )
-    rows = [{"name": name, "said": said[name]} for name in sorted(said)]
+    return [Parked(*row) for row in connection.execute(statement)]
+
+
+def tie(connection: Connection, tied: Mapping[int, int]) -> None:
+    """Parked receipts have found their messages; by the receipts' ids."""
+    statement = (
+        update(receipts)
+        .where(receipts.c.id == bindparam("receipt"), receipts.c.message_id.is_(None))
+        .values(message_id=bindparam("message"))
+    )
+    rows = [{"receipt": key, "message": message} for key, message in sorted(tied.items())]
     if rows:
         connection.execute(statement, rows)
 
 
-def parts_of(connection: Connection, ids: Sequence[int]) -> dict[int, dict[str, str | None]]:
-    """What is known of the parts of these messages, by message and the gateway's name."""
-    found: dict[int, dict[str, str | None]] = {}
-    for some in slices(sorted(ids)):
-        statement = select(parts.c.message_id, parts.c.part_id, parts.c.status).where(
-            parts.c.message_id.in_(some)
+def strangers(
+    connection: Connection, gateway: str, *, after: datetime, before: datetime, most: int
+) -> int:
+    """How many receipts that came between two instants speak of no message; counted up to that."""
+    some = (
+        select(receipts.c.id)
+        .where(
+            receipts.c.gateway == gateway,
+            receipts.c.message_id.is_(None),
+            receipts.c.received_at > after,
+            receipts.c.received_at <= before,
         )
-        for message, name, status in connection.execute(statement):
-            found.setdefault(message, {})[name] = status
-    return found
+        .limit(most)
+        .subquery()
+    )
+    return int(connection.execute(select(func.count()).select_from(some)).scalar_one())
+
+
+def has_any(connection: Connection, gateway: str) -> bool:
+    """Say whether a gateway has ever sent a receipt."""
+    statement = select(receipts.c.id).where(receipts.c.gateway == gateway).limit(1)
+    return connection.execute(statement).first() is not None
+
+
+def forget_raw(connection: Connection, message_ids: Sequence[int]) -> None:
+    """What came as it came is taken out of the receipts of these messages."""
+    connection.execute(
+        update(receipts)
+        .where(receipts.c.message_id.in_(message_ids), receipts.c.raw > "")
+        .values(raw="")
+    )
+
+
+def forget_strangers(connection: Connection, cutoff: datetime, *, limit: int) -> int:
+    """Delete receipts that came before an instant and speak of no message; returns how many."""
+    old = (
+        select(receipts.c.id)
+        .where(receipts.c.message_id.is_(None), receipts.c.received_at < cutoff)
+        .limit(limit)
+    )
+    return connection.execute(delete(receipts).where(receipts.c.id.in_(old))).rowcount
 
 
 def of_message(connection: Connection, message_id: int) -> Sequence[RowMapping]:

@@ -32,7 +32,7 @@ from sqlalchemy import (
     text,
 )
 
-from smsengine.lifecycle import BreakerState, Grade, MessageState, RunKind, RunState
+from smsengine.lifecycle import BreakerState, MessageState, RunKind, RunState
 
 
 @lru_cache(maxsize=4096)
@@ -64,6 +64,8 @@ class Instant(TypeDecorator[datetime]):
 #: What a gateway says may be longer; it is cut there, alike wherever it is compared.
 LONGEST_GATEWAY_ID = 100
 LONGEST_CODE = 60
+#: 32 letters, a dash and a revision.
+LONGEST_REFERENCE = 43
 
 metadata = MetaData(
     naming_convention={
@@ -79,7 +81,7 @@ metadata = MetaData(
 Key = BigInteger().with_variant(Integer, "sqlite")
 
 
-def _one_of(column: str, values: Iterable[StrEnum]) -> CheckConstraint:
+def one_of(column: str, values: Iterable[StrEnum]) -> CheckConstraint:
     listed = ", ".join(f"'{value}'" for value in values)
     return CheckConstraint(f"{column} IN ({listed})", name=f"known_{column}")
 
@@ -139,8 +141,8 @@ runs = Table(
     # Since when personal data is being taken out of it, message by message; see store/purging.
     Column("purged_at", Instant),
     UniqueConstraint("job", "period", "revision"),
-    _one_of("state", RunState),
-    _one_of("kind", RunKind),
+    one_of("state", RunState),
+    one_of("kind", RunKind),
     _not_negative("source_rows", "extra_recipients", "messages", "skips", "already_planned"),
     CheckConstraint("revision >= 1", name="revision"),
     CheckConstraint(
@@ -189,7 +191,7 @@ messages = Table(
     Column("detail", Text),
     Column("settled_at", Instant),
     UniqueConstraint("dedup_key", "revision"),
-    _one_of("state", MessageState),
+    one_of("state", MessageState),
     CheckConstraint(
         "state <> 'sending' OR (worker IS NOT NULL AND lease_until IS NOT NULL)", name="claimed"
     ),
@@ -262,6 +264,8 @@ receipts = Table(
     Column("code", String(LONGEST_CODE), nullable=False),
     Column("received_at", Instant, nullable=False),
     Column("message_id", Key, ForeignKey("messages.id")),
+    # Our own name for the message, where the receipt gives it.
+    Column("reference", String(LONGEST_REFERENCE), nullable=False, server_default=""),
     # Further spellings of the gateway's name, a blank between them; exactly one may fit.
     Column("aliases", Text, nullable=False, server_default=""),
     # What came the first time, without secrets, texts and whole numbers; goes with the purge.
@@ -292,15 +296,6 @@ parts = Table(
     sqlite_with_rowid=False,
 )
 
-# Secrets that a gateway changes by itself, such as tokens that serve once; sealed.
-tokens = Table(
-    "tokens",
-    metadata,
-    Column("gateway", String(60), primary_key=True),
-    Column("sealed", LargeBinary, nullable=False),
-    Column("changed_at", Instant, nullable=False),
-)
-
 # One row for each gateway, shared by all machines. Instants are seconds since 1970 by the
 # database's clock, since they are compared and added to within one UPDATE.
 lanes = Table(
@@ -320,7 +315,7 @@ lanes = Table(
     Column("open_until", Float(53), nullable=False, server_default="0"),
     # Why a person must look at the account first; empty when the lane may send.
     Column("paused_because", Text, nullable=False, server_default=""),
-    _one_of("breaker", BreakerState),
+    one_of("breaker", BreakerState),
     CheckConstraint("speed > 0 AND speed <= 1", name="speed"),
 )
 
@@ -334,67 +329,4 @@ events = Table(
     Column("what", String(40), nullable=False),
     Column("detail", Text, nullable=False),
     Index("ix_events_run_id", "run_id"),
-)
-
-# Who may act for all machines, compared by the database's clock (seconds since 1970). ``term``
-# grows with each holder, so that whoever was deposed while it was frozen finds out.
-leases = Table(
-    "leases",
-    metadata,
-    Column("name", String(60), primary_key=True),
-    Column("holder", String(120), nullable=False),
-    Column("term", BigInteger, nullable=False),
-    Column("until", Float(53), nullable=False),
-)
-
-# Every machine that works on this ledger. ``beats`` only grows, and the machine keeps its own count
-# in a file: a ledger that knows fewer was restored from an older copy.
-members = Table(
-    "members",
-    metadata,
-    Column("token", String(32), primary_key=True),
-    Column("host", String(120), nullable=False),
-    Column("beats", BigInteger, nullable=False),
-    Column("seen_at", Float(53), nullable=False),
-)
-
-# Jobs that the clock looks after, since when and at which times, and what one of them waits for.
-watched = Table(
-    "watched",
-    metadata,
-    Column("job", String(100), primary_key=True),
-    Column("since", Instant, nullable=False),
-    Column("times", Text, nullable=False, server_default=""),
-    Column("waits_for", String(40)),
-    Column("waits_because", Text, nullable=False, server_default=""),
-)
-
-# What a person must be told, once for each key, and whether it was told.
-alarms = Table(
-    "alarms",
-    metadata,
-    Column("id", Key, primary_key=True),
-    Column("key", String(200), nullable=False, unique=True),
-    Column("at", Instant, nullable=False),
-    Column("grade", String(10), nullable=False),
-    Column("text", Text, nullable=False),
-    Column("told_at", Instant),
-    Column("tries", Integer, nullable=False, server_default="0"),
-    Column("due_at", Instant, nullable=False),
-    _one_of("grade", Grade),
-    Index(
-        "ix_alarms_untold",
-        "due_at",
-        sqlite_where=text("told_at IS NULL"),
-        postgresql_where=text("told_at IS NULL"),
-    ),
-)
-
-# When each duty of upkeep was last done, and what came of it.
-duties = Table(
-    "duties",
-    metadata,
-    Column("name", String(60), primary_key=True),
-    Column("done_at", Instant, nullable=False),
-    Column("said", Text, nullable=False, server_default=""),
 )

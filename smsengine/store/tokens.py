@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import Connection, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from smsengine.store.tables import tokens
+from smsengine.store.service_tables import tokens
 
 
 def get(connection: Connection, gateway: str) -> bytes | None:

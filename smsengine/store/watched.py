@@ -11,7 +11,7 @@ from sqlalchemy import Connection, RowMapping, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from smsengine.store.fitting import storable
-from smsengine.store.tables import watched
+from smsengine.store.service_tables import watched
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -10,7 +10,7 @@ from sqlalchemy import CheckConstraint, UniqueConstraint
 from smsengine.errors import StoreError
 from smsengine.lifecycle import MessageState, RunKind, RunState
 from smsengine.store.engine import Store
-from smsengine.store.tables import metadata
+from smsengine.store.service_tables import metadata
 from tests.conftest import execute
 
 AT = "2019-06-01 01:00:00.000000"

@@ -20,7 +20,7 @@ from smsengine.service.bootstrap import Engine
 from smsengine.service.pg_tools import Tool
 from smsengine.service.upkeep import check_ledger
 from smsengine.store.engine import Store
-from smsengine.store.tables import metadata
+from smsengine.store.service_tables import metadata
 from tests.conftest import Office, rows
 from tests.postgres import Databases
 

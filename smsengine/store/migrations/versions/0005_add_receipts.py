@@ -23,6 +23,9 @@ _AFTER = (
 
 def upgrade() -> None:
     op.add_column("messages", sa.Column("template", sa.Text(), nullable=True))
+    op.add_column(
+        "receipts", sa.Column("reference", sa.String(length=43), server_default="", nullable=False)
+    )
     op.add_column("receipts", sa.Column("aliases", sa.Text(), server_default="", nullable=False))
     op.add_column("receipts", sa.Column("raw", sa.Text(), server_default="", nullable=False))
     op.add_column("receipts", sa.Column("times", sa.Integer(), server_default="1", nullable=False))
