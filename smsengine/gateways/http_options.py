@@ -5,74 +5,54 @@ What a key needs of another one is checked where the key stands, so that an erro
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from smsengine.config.secret import Secret, SecretField
 from smsengine.config.yaml import Model
 from smsengine.gateways.base import ReceiptStatus
+from smsengine.gateways.http_option_words import (
+    Codes,
+    LoginKeys,
+    Meaning,
+    Path,
+    Pattern,
+    UnicodeWords,
+    Url,
+    has_only,
+    uses,
+)
 from smsengine.gateways.http_transport import TransportOptions
 
-#: What a field may be filled with.
-PLACEHOLDER = re.compile(r"\{(\w*)\}")
-_OF_A_MESSAGE = ("to", "text", "reference", "segments")
+__all__ = ["Answer", "HttpOptions", "Meaning", "Query", "ReceiptKeys", "Url"]
+
+_OF_A_MESSAGE = ("to", "text", "reference", "segments", "unicode")
 _OF_THE_GATEWAY = ("key", "sender")
 
-Meaning = Literal[
-    "accepted",
-    "duplicate",
-    "rejected recipient",
-    "rejected content",
-    "rejected sender",
-    "rejected account",
-    "rejected caller",
-    "throttled",
-    "deferred",
-    "transient",
-    "unknown",
-]
-Format = Literal["json", "form", "query"]
+Format = Literal["json", "form", "query", "xml"]
 Method = Literal["POST", "GET"]
 
 
-def _has_only(value: str, known: Sequence[str]) -> str:
-    for name in PLACEHOLDER.findall(value):
-        if name not in known:
-            said = " ".join(f"{{{each}}}" for each in known)
-            raise ValueError(f"has {{{name}}}; it may have: {said}.")
-    return value
-
-
-def _is_url(value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
-        raise ValueError("must be a URL such as https://sms.example.vn/send, without a password.")
-    return _has_only(value, ("key", "cursor"))
-
-
 def _is_template(value: str) -> str:
-    return _has_only(value, (*_OF_A_MESSAGE, *_OF_THE_GATEWAY))
+    return has_only(value, (*_OF_A_MESSAGE, *_OF_THE_GATEWAY))
 
 
-def _as_list(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
-
-
-Url = Annotated[str, AfterValidator(_is_url)]
 Template = Annotated[str, AfterValidator(_is_template)]
-#: one code, or a list of them
-Codes = Annotated[tuple[str, ...], BeforeValidator(_as_list), Field(min_length=1)]
-#: keys of nested groups and places in lists, joined by dots: ``data.0.id``
-Path = Annotated[str, Field(min_length=1)]
 
 
 class Answer(Model):
     """Where the answer to a message says what."""
 
+    form: Literal["json", "xml", "text"] = Field(
+        default="json", description="what it is written in; SOAP is xml"
+    )
+    pattern: Pattern | None = Field(
+        default=None,
+        validate_default=True,
+        description="for text: a regular expression whose named groups are the paths",
+    )
     code: Path = Field(description="path of the vendor's code")
     success: Codes = Field(description="codes that mean accepted")
     id: Path | None = Field(default=None, description="path of the vendor's name of the message")
@@ -85,6 +65,13 @@ class Answer(Model):
     documented_503: bool = Field(
         default=False, description="the vendor writes that nothing was taken with a 503"
     )
+
+    @field_validator("pattern")
+    @classmethod
+    def _is_for_text(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if "form" in info.data and (info.data["form"] == "text") != bool(value):
+            raise ValueError("goes with form 'text', which needs it.")
+        return value
 
 
 class Query(Model):
@@ -173,7 +160,8 @@ class HttpOptions(TransportOptions):
     format: Format = Field(
         default="json", validate_default=True, description="how fields are written"
     )
-    auth: Literal["none", "bearer", "basic", "header", "body"] = Field(
+    headers: Mapping[str, str] = Field(default_factory=dict, description="further headers")
+    auth: Literal["none", "bearer", "basic", "header", "body", "login"] = Field(
         default="none", description="where the key goes"
     )
     user: str = Field(default="", description="name that goes with the key, for basic")
@@ -183,6 +171,9 @@ class HttpOptions(TransportOptions):
     key: SecretField | None = Field(
         default=None, validate_default=True, description="the secret: ${NAME} or file:path"
     )
+    login: LoginKeys | None = Field(
+        default=None, validate_default=True, description="how to log in, for login"
+    )
     address: Literal["e164", "84", "0"] = Field(
         default="e164", description="how numbers begin: +84, 84 or 0"
     )
@@ -190,7 +181,18 @@ class HttpOptions(TransportOptions):
     batch_fields: Mapping[str, Template] = Field(
         default_factory=dict, description="fields beside that list"
     )
-    fields: Mapping[str, Template] = Field(description="the vendor's field: what goes into it")
+    body: Template = Field(default="", validate_default=True, description="the whole body, for xml")
+    fields: Mapping[str, Template] = Field(
+        default_factory=dict,
+        validate_default=True,
+        description="the vendor's field: what goes into it",
+    )
+    unicode: UnicodeWords = Field(
+        default_factory=UnicodeWords, description="what {unicode} stands for"
+    )
+    numbers: Sequence[str] = Field(
+        default=(), description="those of the fields that JSON holds as numbers"
+    )
     sender: str = Field(default="", validate_default=True, description="what {sender} stands for")
     per_request: int = Field(default=1, ge=1, le=5000, description="messages in one request")
     answer: Answer
@@ -226,6 +228,24 @@ class HttpOptions(TransportOptions):
             )
         return value
 
+    @field_validator("login")
+    @classmethod
+    def _is_for_login(cls, value: LoginKeys | None, info: ValidationInfo) -> LoginKeys | None:
+        if "auth" in info.data and (info.data["auth"] == "login") != (value is not None):
+            raise ValueError("goes with auth 'login', which needs it.")
+        if value is None:
+            return value
+        if value.token_field and info.data.get("format") == "xml":
+            raise ValueError("has token_field, which xml cannot take; use token_header.")
+        return value
+
+    @field_validator("body")
+    @classmethod
+    def _is_for_xml(cls, value: str, info: ValidationInfo) -> str:
+        if "format" in info.data and (info.data["format"] == "xml") != bool(value):
+            raise ValueError("goes with format 'xml', which needs it.")
+        return value
+
     @field_validator("batch_list")
     @classmethod
     def _is_json(cls, value: str | None, info: ValidationInfo) -> str | None:
@@ -237,29 +257,47 @@ class HttpOptions(TransportOptions):
     @classmethod
     def _are_shared(cls, value: Mapping[str, str]) -> Mapping[str, str]:
         for name in _OF_A_MESSAGE:
-            if _uses(value, name):
+            if uses(value, name):
                 raise ValueError(f"have {{{name}}}, which differs from message to message.")
         return value
 
     @field_validator("fields")
     @classmethod
     def _carry_a_message(cls, value: Mapping[str, str], info: ValidationInfo) -> Mapping[str, str]:
+        body = info.data.get("body", "")
+        if value and body:
+            raise ValueError("cannot stand beside a body.")
+        value_or_body = {"": body} if body else value
         for name in ("to", "text"):
-            if not _uses(value, name):
+            if not uses(value_or_body, name):
                 raise ValueError(f"have no {{{name}}}; a message needs it.")
-        shown = {"": info.data.get("url", ""), **info.data.get("batch_fields", {}), **value}
-        asked = _uses(shown, "key")
+        shared = info.data.get("batch_fields", {})
+        shown = {"url": info.data.get("url", ""), **shared, **value_or_body}
+        asked = uses(shown, "key")
         if asked and info.data.get("auth") == "none":
             raise ValueError("have {key}; name auth and key.")
+        if asked and info.data.get("auth") == "login":
+            raise ValueError("have {key}, which goes into the fields of login.")
         if info.data.get("auth") == "body" and not asked:
             raise ValueError("have no {key}; auth 'body' needs it.")
+        return value
+
+    @field_validator("numbers")
+    @classmethod
+    def _are_numbers(cls, value: Sequence[str], info: ValidationInfo) -> Sequence[str]:
+        words = info.data.get("unicode") or UnicodeWords()
+        for name in value:
+            said = info.data.get("fields", {}).get(name, "0").replace("{segments}", "1")
+            if not all(said.replace("{unicode}", each).isdecimal() for each in words.either):
+                raise ValueError(f"name {name!r}, which does not always hold a number.")
         return value
 
     @field_validator("sender")
     @classmethod
     def _is_there(cls, value: str, info: ValidationInfo) -> str:
-        shown = {**info.data.get("fields", {}), **info.data.get("batch_fields", {})}
-        if not value and _uses(shown, "sender"):
+        shown = {"": info.data.get("body", ""), **info.data.get("fields", {})}
+        shown |= info.data.get("batch_fields", {})
+        if not value and uses(shown, "sender"):
             raise ValueError("is missing; fields have {sender}.")
         return value
 
@@ -281,10 +319,7 @@ class HttpOptions(TransportOptions):
     @classmethod
     def _knows_the_reference(cls, value: Any, info: ValidationInfo) -> Any:
         # A vendor that was never told a reference would call every message never taken.
-        if value and not _uses(info.data.get("fields", {"": "{reference}"}), "reference"):
+        shown = {"": info.data.get("body", ""), **info.data.get("fields", {"": "{reference}"})}
+        if value and not uses(shown, "reference"):
             raise ValueError("needs {reference} in one of the fields.")
         return value
-
-
-def _uses(fields: Mapping[str, str], name: str) -> bool:
-    return any(name in PLACEHOLDER.findall(template) for template in fields.values())

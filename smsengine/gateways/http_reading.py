@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import hmac
 import json
+import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -32,6 +34,7 @@ from smsengine.gateways.http_outcomes import (
     unmapped,
     unreadable,
 )
+from smsengine.gateways.http_xml import leaves
 
 _MOST_AMOUNT = 10**15
 
@@ -39,11 +42,30 @@ _MOST_AMOUNT = 10**15
 
 
 def document(body: bytes) -> Any:
-    """A JSON answer; None where it is none. Some vendors put a byte order mark before it."""
+    """A JSON answer; None where it is none.
+
+    Some vendors put a byte order mark before it, and some write JSON into a string of JSON.
+    """
     try:
-        return json.loads(body.decode("utf-8-sig"))
+        found = json.loads(body.decode("utf-8-sig"))
+        inner = json.loads(found) if isinstance(found, str) else found
     except (ValueError, RecursionError):
         return None
+    return inner
+
+
+def answered(body: bytes, answer: Answer) -> Any:
+    """What an answer to a message says, by names; None where it cannot be read."""
+    match answer.form:
+        case "xml":
+            with suppress(ValueError):
+                return leaves(body)
+            return None
+        case "text":
+            found = re.search(answer.pattern or "", body.decode(errors="replace"))
+            return found.groupdict() if found else None
+        case _:
+            return document(body)
 
 
 def payload(callback: Callback) -> Any:

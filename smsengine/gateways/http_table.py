@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
+from xml.sax.saxutils import escape
 
 from smsengine.gateways.base import (
     Acknowledgement,
@@ -20,10 +21,12 @@ from smsengine.gateways.base import (
 )
 from smsengine.gateways.http_exchange import Reply, Request
 from smsengine.gateways.http_gateway import Vendor
-from smsengine.gateways.http_options import PLACEHOLDER, HttpOptions, Query
+from smsengine.gateways.http_option_words import PLACEHOLDER
+from smsengine.gateways.http_options import HttpOptions, Query
 from smsengine.gateways.http_outcomes import default_outcome, is_explicable, unanswered
 from smsengine.gateways.http_reading import (
     amount,
+    answered,
     batch_outcomes,
     became,
     document,
@@ -34,9 +37,17 @@ from smsengine.gateways.http_reading import (
     results_by_reference,
     text,
 )
+from smsengine.gateways.http_table_login import TableLogin
+from smsengine.text.gsm import measure
 
 Section = TypeVar("Section")
 _SECONDS_PER_HOUR = 3600
+_KINDS = {
+    "json": "application/json",
+    "form": "application/x-www-form-urlencoded",
+    "xml": "text/xml; charset=utf-8",
+}
+_QUOTES = {'"': "&quot;", "'": "&apos;"}
 
 
 class TableVendor(Vendor):
@@ -47,6 +58,7 @@ class TableVendor(Vendor):
         self._key = options.key.reveal() if options.key is not None else ""
         self._headers = _authorization(options, self._key)
         self.url = options.url
+        self.login = TableLogin(options, self._key) if options.login is not None else None
         self.per_request = options.per_request
         self.per_query = _references_at_once(options.query)
         self.secrets = _secrets(options, self._key)
@@ -72,27 +84,48 @@ class TableVendor(Vendor):
         if options.format == "query":
             url = _with_query(url, list(fields.items()))
             return Request(method=options.method, url=url, headers=self._headers)
-        as_json = options.format == "json"
-        kind = "application/json" if as_json else "application/x-www-form-urlencoded"
-        body = json.dumps(fields, ensure_ascii=False) if as_json else urlencode(fields)
-        headers = {**self._headers, "Content-Type": kind}
+        body = self._body(fields, messages[0])
+        headers = {"Content-Type": _KINDS[options.format], **self._headers}
         return Request(method=options.method, url=url, headers=headers, body=body.encode())
+
+    def _body(self, fields: Mapping[str, Any], message: Outbound) -> str:
+        match self._options.format:
+            case "json":
+                return json.dumps(fields, ensure_ascii=False)
+            case "xml":
+                values = self._values(message)
+                template = self._options.body
+                return PLACEHOLDER.sub(lambda found: escape(values[found[1]], _QUOTES), template)
+            case _:
+                return urlencode(fields)
 
     def _filled(
         self, templates: Mapping[str, str], message: Outbound | None = None
-    ) -> dict[str, str]:
+    ) -> dict[str, Any]:
+        values = self._values(message)
+        filled = {
+            name: PLACEHOLDER.sub(lambda found: values[found[1]], template)
+            for name, template in templates.items()
+        }
+        return {
+            name: int(value) if name in self._options.numbers else value
+            for name, value in filled.items()
+        }
+
+    def _values(self, message: Outbound | None) -> Mapping[str, str]:
+        """What placeholders stand for."""
         values = {"key": self._key, "sender": self._options.sender}
         if message is not None:
+            words = self._options.unicode
+            is_plain = measure(message.text).encoding == "gsm7"
             values |= {
                 "to": _address(message.address, self._options.address),
                 "text": message.text,
                 "reference": message.reference,
                 "segments": str(message.segments),
+                "unicode": words.no if is_plain else words.yes,
             }
-        return {
-            name: PLACEHOLDER.sub(lambda found: values[found[1]], template)
-            for name, template in templates.items()
-        }
+        return values
 
     def _url(self, template: str, cursor: str = "") -> str:
         values = {"key": quote(self._key, safe=""), "cursor": quote(cursor, safe="")}
@@ -105,7 +138,7 @@ class TableVendor(Vendor):
         self, messages: Sequence[Outbound], reply: Reply, now: datetime
     ) -> Sequence[Outcome]:
         answer = self._options.answer
-        found = document(reply.body)
+        found = answered(reply.body, answer)
         said = default_outcome(reply, now, documented_503=answer.documented_503)
         if said is not None:
             explained = is_explicable(reply.status) and refusal(found, answer, now)
@@ -182,13 +215,14 @@ class TableVendor(Vendor):
 def _authorization(options: HttpOptions, key: str) -> Mapping[str, str]:
     match options.auth:
         case "bearer":
-            return {"Authorization": f"Bearer {key}"}
+            return {**options.headers, "Authorization": f"Bearer {key}"}
         case "basic":
-            return {"Authorization": f"Basic {_base64(_credentials(options, key))}"}
+            basic = _base64(_credentials(options, key))
+            return {**options.headers, "Authorization": f"Basic {basic}"}
         case "header":
-            return {options.header or "": key}
+            return {**options.headers, options.header or "": key}
         case _:
-            return {}
+            return options.headers
 
 
 def _credentials(options: HttpOptions, key: str) -> str:

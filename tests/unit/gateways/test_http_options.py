@@ -89,7 +89,7 @@ def callback_with(**changes: Any) -> dict[str, Any]:
         ({"url": "https://sms.example.vn/{to}"}, "url", "has {to}; it may have: {key}"),
         ({"method": "PUT"}, "method", "is 'PUT'; it must be 'POST' or 'GET'."),
         ({"method": "GET"}, "format", "is 'json'; with method GET it must be 'query'."),
-        ({"format": "xml"}, "format", "is 'xml'; it must be 'json', 'form' or 'query'."),
+        ({"format": "soap"}, "format", "is 'soap'; it must be 'json', 'form', 'query' or 'xml'."),
         ({"auth": "digest"}, "auth", "is 'digest'; it must be 'none', "),
         ({"auth": "none"}, "key", "is given; name auth."),
         ({"key": None}, "key", "is missing; auth 'bearer' needs it."),
@@ -99,7 +99,7 @@ def callback_with(**changes: Any) -> dict[str, Any]:
         ({"header": "X-Key"}, "header", "goes with auth 'header', which needs it."),
         ({"auth": "body"}, "fields", "have no {key}; auth 'body' needs it."),
         ({"address": "+84"}, "address", "is '+84'; it must be 'e164', '84' or '0'."),
-        ({"fields": None}, "fields", "is missing."),
+        ({"fields": None}, "fields", "have no {to}; a message needs it."),
         ({"fields": {"to": "{to}"}}, "fields", "have no {text}; a message needs it."),
         ({"fields": {"text": "{text}"}}, "fields", "have no {to}; a message needs it."),
         ({"fields": {"to": "{tel}"}}, "fields.to", "has {tel}; it may have: {to} {text}"),
@@ -193,7 +193,7 @@ def test_an_error_names_the_line(
 
 def test_one_mistake_does_not_look_like_two(folder: Path) -> None:
     """A key that depends on a broken one is not complained about."""
-    error = error_of(folder, keys(auth="digest", format="xml", **BATCH))
+    error = error_of(folder, keys(auth="digest", format="soap", **BATCH))
     assert ["auth", "format"] == sorted(
         line.split(": ")[1].rpartition(".")[2] for line in error.splitlines()
     )
