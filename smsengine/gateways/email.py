@@ -6,10 +6,10 @@ whether it was. A mail server knows no mail again, so that a doubt is settled by
 
 from __future__ import annotations
 
+import re
 import smtplib
-import ssl
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from email.message import EmailMessage
 from email.policy import SMTP
 from pathlib import Path
@@ -33,11 +33,23 @@ from smsengine.gateways.base import (
     OutcomeKind,
     Scope,
 )
+from smsengine.mail_server import MailServer, words_of
 
-_MOST_DETAIL = 200
 _BATCH = 50
 _GO_ON = 354
 _LOGIN_NEEDED = frozenset({530, 534, 535, 538})
+#: Enhanced status (RFC 3463), whole or its subject: whose fault a refusal is, at whatever step.
+ENHANCED = {
+    "1.7": Scope.SENDER,
+    "1.8": Scope.SENDER,
+    "1": Scope.RECIPIENT,
+    "2": Scope.RECIPIENT,
+}
+_ENHANCED = re.compile(r"5\.(\d{1,3})\.(\d{1,3})\b")
+#: A rule of the server's: against relaying for us, where it does not even want the recipient.
+_POLICY = "7"
+#: What cannot end a command or a line of a mail's head; planning lets no other address through.
+_ADDRESS = re.compile(r"[!-;=?-~]+@[!-;=?-~]+")
 _PORTS = {"starttls": 587, "implicit": 465, "none": 25}
 
 
@@ -87,9 +99,16 @@ class EmailGateway(Gateway):
             clock: for the date of a mail.
         """
         self._options = options
-        self._folder = folder
         self._clock = clock
-        self._password = options.password.reveal() if options.password else ""
+        self._server = MailServer(
+            host=options.host,
+            port=options.port or _PORTS[options.tls],
+            tls=options.tls,
+            user=options.user or "",
+            password=options.password.reveal() if options.password else "",
+            ca=folder / options.ca if options.ca else None,
+            seconds=options.timeout_seconds,
+        )
 
     @property
     def capabilities(self) -> Capabilities:
@@ -110,7 +129,7 @@ class EmailGateway(Gateway):
         """Outcomes of the first messages, at least of one, as far as a connection goes."""
         outcomes: list[Outcome] = []
         try:
-            with self._connected() as server:
+            with self._server.connected() as server:
                 for message in batch:
                     outcomes.append(self._one(server, message, clear))
                     if server.sock is None:
@@ -123,6 +142,8 @@ class EmailGateway(Gateway):
     def _one(self, server: smtplib.SMTP, message: Outbound, clear: Clearance) -> Outcome:
         if not clear([message]):
             return HELD_BACK
+        if not _ADDRESS.fullmatch(message.address):
+            return Outcome(OutcomeKind.REJECTED, Scope.RECIPIENT, code="bad-address")
         try:
             return self._refusal(server, message) or _handed_over(server, self._mail(message))
         except (OSError, smtplib.SMTPException) as error:
@@ -162,42 +183,13 @@ class EmailGateway(Gateway):
             GatewayError: the mail server does not answer, or does not let us in.
         """
         try:
-            with self._connected():
+            with self._server.connected():
                 return f"{self._options.host} lets us in"
         except (OSError, smtplib.SMTPException) as error:
             raise GatewayError(
                 f"{self._options.host} cannot be used ({_said(error)}); look at host, port, tls,"
                 " user and password."
             ) from error
-
-    @contextmanager
-    def _connected(self) -> Iterator[smtplib.SMTP]:
-        """A mail server that knows us."""
-        server = self._opened()
-        try:
-            server.ehlo_or_helo_if_needed()
-            if self._options.tls == "starttls":
-                server.starttls(context=self._trust())
-                server.ehlo()
-            if self._options.user:
-                server.login(self._options.user, self._password)
-            yield server
-            if server.sock is not None:
-                with suppress(smtplib.SMTPException):
-                    server.quit()
-        finally:
-            server.close()
-
-    def _opened(self) -> smtplib.SMTP:
-        options = self._options
-        port, patience = options.port or _PORTS[options.tls], options.timeout_seconds
-        if options.tls == "implicit":
-            return smtplib.SMTP_SSL(options.host, port, timeout=patience, context=self._trust())
-        return smtplib.SMTP(options.host, port, timeout=patience)
-
-    def _trust(self) -> ssl.SSLContext:
-        ca = self._options.ca
-        return ssl.create_default_context(cafile=str(self._folder / ca) if ca else None)
 
     def close(self) -> None:
         """No connection outlives its batch."""
@@ -225,15 +217,26 @@ def _handed_over(server: smtplib.SMTP, mail: bytes) -> Outcome:
 def _refused(said: tuple[int, bytes], scope: Scope) -> Outcome:
     """A definite answer: 4xx may be tried again, 5xx will not."""
     status, words = said
-    detail = words.decode(errors="replace")[:_MOST_DETAIL]
-    code = str(status)
+    code, detail = str(status), words_of(words)
     if 400 <= status < 500:
         return Outcome(OutcomeKind.TRANSIENT, code=code, detail=detail)
     if status in _LOGIN_NEEDED:
         return Outcome(OutcomeKind.REJECTED, Scope.ACCOUNT, code=code, detail=detail)
     if 500 <= status < 600:
-        return Outcome(OutcomeKind.REJECTED, scope, code=code, detail=detail)
+        fault = _fault(detail, scope)
+        return Outcome(OutcomeKind.REJECTED, fault, code=code, detail=detail)
     return Outcome(OutcomeKind.UNKNOWN, code=code, detail=detail)
+
+
+def _fault(words: str, step: Scope) -> Scope:
+    """Whose fault a refusal is: by its enhanced status, else by the step it came at."""
+    found = _ENHANCED.match(words)
+    if found is None:
+        return step
+    subject, detail = found.groups()
+    if subject == _POLICY and step is Scope.RECIPIENT:
+        return Scope.SENDER
+    return ENHANCED.get(f"{subject}.{detail}") or ENHANCED.get(subject) or step
 
 
 def _unreached(error: Exception) -> Outcome:
@@ -248,9 +251,7 @@ def _unreached(error: Exception) -> Outcome:
 def _said(error: Exception) -> str:
     """What a failure is, in few words, without what was said to the server."""
     if isinstance(error, smtplib.SMTPResponseException):
-        words = error.smtp_error
-        shown = words.decode(errors="replace") if isinstance(words, bytes) else words
-        return f"{error.smtp_code} {shown}"[:_MOST_DETAIL]
+        return f"{error.smtp_code} {words_of(error.smtp_error)}"
     return str(getattr(error, "strerror", None) or type(error).__name__)
 
 

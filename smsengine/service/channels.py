@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import logging
 import smtplib
-import ssl
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.message import EmailMessage
@@ -25,6 +23,7 @@ from smsengine.config.alerts import AlertSettings, Smtp, Webhook
 from smsengine.config.secret import Secret
 from smsengine.errors import ConfigError
 from smsengine.lifecycle import Grade
+from smsengine.mail_server import MailServer, words_of
 
 #: Seconds for each step of a mail, and for connecting to a webhook.
 _STEP_SECONDS = 10.0
@@ -74,13 +73,13 @@ class Mail:
         except (smtplib.SMTPException, OSError, ValueError) as error:
             return f"The mail server {self.settings.host} took nothing: {_smtp_said(error)}"
         for address, (code, said) in refused.items():
-            logger.warning("The mail server refused %s: %s %s", address, code, _decoded(said))
+            logger.warning("The mail server refused %s: %s %s", address, code, words_of(said))
         return ""
 
     def check(self) -> str:
         host = self.settings.host
         try:
-            with self._logged_in() as server:
+            with self._server().connected() as server:
                 server.noop()
         except (smtplib.SMTPException, OSError, ValueError) as error:
             raise ConfigError(
@@ -103,43 +102,31 @@ class Mail:
 
     def _send(self, message: EmailMessage) -> Mapping[str, tuple[int, bytes]]:
         """Returns the addresses that were refused; all of them raise."""
-        with self._logged_in() as server:
+        with self._server().connected() as server:
             return server.send_message(message)
 
-    @contextmanager
-    def _logged_in(self) -> Iterator[smtplib.SMTP]:
+    def _server(self) -> MailServer:
         settings = self.settings
-        with self._connected() as server:
-            if settings.security == "starttls":
-                server.starttls(context=self._trust())
-            if settings.user is not None and self.password is not None:
-                server.login(settings.user, self.password.reveal())
-            yield server
-
-    def _connected(self) -> smtplib.SMTP:
-        host, port = self.settings.host, self.settings.known_port
-        if self.settings.security == "tls":
-            return smtplib.SMTP_SSL(host, port, timeout=_STEP_SECONDS, context=self._trust())
-        return smtplib.SMTP(host, port, timeout=_STEP_SECONDS)
-
-    def _trust(self) -> ssl.SSLContext:
-        return ssl.create_default_context(cafile=str(self.ca) if self.ca else None)
+        return MailServer(
+            host=settings.host,
+            port=settings.known_port,
+            tls="implicit" if settings.security == "tls" else settings.security,
+            user=settings.user or "",
+            password=self.password.reveal() if self.password else "",
+            ca=self.ca,
+            seconds=_STEP_SECONDS,
+        )
 
 
 def _smtp_said(error: Exception) -> str:
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         return "it refuses " + ", ".join(
-            f"{address} ({code} {_decoded(said)})"
+            f"{address} ({code} {words_of(said)})"
             for address, (code, said) in error.recipients.items()
         )
     if isinstance(error, smtplib.SMTPResponseException):
-        return f"{error.smtp_code} {_decoded(error.smtp_error)}"
+        return f"{error.smtp_code} {words_of(error.smtp_error)}"
     return str(error) or type(error).__name__
-
-
-def _decoded(said: bytes | str) -> str:
-    text = said.decode(errors="replace") if isinstance(said, bytes) else said
-    return " ".join(text.split())[:200]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,6 +21,7 @@ FLOORS = {
     **dict.fromkeys(("text", "errors", "clock", "period", "phone", "lifecycle"), 0),
     **dict.fromkeys(("identity", "workdays", "waves", "hours", "timetable", "cron"), 0),
     "metrics": 0,
+    "mail_server": 0,
     "mailbox": 0,
     "config": 1,
     "store": 2,

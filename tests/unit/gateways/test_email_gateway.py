@@ -106,6 +106,32 @@ def test_what_a_server_says_of_a_mail(
     assert (kind, scope, said[:3]) == (*meant(outcome), outcome.code)
 
 
+@pytest.mark.parametrize(
+    ("step", "said", "scope"),
+    [
+        (b"MAIL", b"550 no", Scope.SENDER),
+        (b"MAIL", b"530 5.7.0 log in first", Scope.ACCOUNT),
+        (b"RCPT", b"550 no", Scope.RECIPIENT),
+        (b"RCPT", b"550 5.1.1 no such mailbox", Scope.RECIPIENT),
+        # a server that does not relay for us would refuse every recipient
+        (b"RCPT", b"554 5.7.1 relay access denied", Scope.SENDER),
+        (b"RCPT", b"553 5.1.8 sender's domain is unknown", Scope.SENDER),
+        (b"DATA", b"554 no", Scope.CONTENT),
+        (b".", b"554 5.7.1 looks like spam", Scope.CONTENT),
+        (b".", b"552 5.2.2 mailbox is full", Scope.RECIPIENT),
+        (b".", b"552 5.3.4 too large", Scope.CONTENT),
+    ],
+)
+def test_whose_fault_a_refusal_is(
+    step: bytes, said: bytes, scope: Scope, tmp_path: Path, clock: ManualClock
+) -> None:
+    """By the step, and where the server says more, by what it says."""
+    words = {b"DATA": b"354 go on\r\n", step: said + b"\r\n"}
+    with serving(b"never", words) as port, opened(tmp_path, port, clock) as gateway:
+        (outcome,) = gateway.send(mails("a@example.vn"), cleared)
+    assert (OutcomeKind.REJECTED, scope, said[:3].decode()) == (*meant(outcome), outcome.code)
+
+
 def test_over_tls_and_with_a_login(tmp_path: Path, clock: ManualClock) -> None:
     pair = certificate(tmp_path)
     login = {"user": USER, "password": "file:password", "tls": "starttls", "ca": str(pair[0])}
@@ -163,8 +189,18 @@ def breaking_off(listener: socket.socket, before: bytes, words: dict[bytes, byte
                 return
             if in_data and word != b".":
                 continue
-            in_data = word == b"DATA"
+            in_data = word == b"DATA" and words[word].startswith(b"354")
             sock.sendall(words.get(word, b"250 OK\r\n"))
+
+
+@contextmanager
+def serving(before: bytes, words: dict[bytes, bytes]) -> Iterator[int]:
+    """The port of a server of one connection that says certain words to certain commands."""
+    with socket.create_server(("localhost", 0)) as listener:
+        thread = threading.Thread(target=breaking_off, args=(listener, before, words))
+        thread.start()
+        yield listener.getsockname()[1]
+        thread.join()
 
 
 @pytest.mark.parametrize(
@@ -179,15 +215,31 @@ def breaking_off(listener: socket.socket, before: bytes, words: dict[bytes, byte
 )
 def test_broken_off(before: bytes, kind: OutcomeKind, tmp_path: Path, clock: ManualClock) -> None:
     """Until the end of a mail is written it surely was not taken; then nobody knows."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        words = {b"DATA": b"354 go on\r\n"}
-        thread = threading.Thread(target=breaking_off, args=(listener, before, words))
-        thread.start()
-        port = listener.getsockname()[1]
-        with opened(tmp_path, port, clock, host="127.0.0.1") as gateway:
-            (outcome,) = gateway.send(mails("a@example.vn"), cleared)
-        thread.join()
+    with (
+        serving(before, {b"DATA": b"354 go on\r\n"}) as port,
+        opened(tmp_path, port, clock) as gateway,
+    ):
+        (outcome,) = gateway.send(mails("a@example.vn"), cleared)
     assert kind is outcome.kind
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "a@example.vn\r\nRCPT TO:<b@example.vn>",
+        "a@example.vn>\n",
+        "đ@example.vn",
+        "a b@c.vn",
+        "",
+        "a",
+    ],
+)
+def test_an_address_that_could_do_harm(address: str, tmp_path: Path, clock: ManualClock) -> None:
+    """Whatever comes as an address: one word in one command, or nothing; the next mail leaves."""
+    with mail_server() as book, opened(tmp_path, book.port, clock) as gateway:
+        outcomes = gateway.send(mails(address, "b@example.vn"), cleared)
+    assert (OutcomeKind.REJECTED, Scope.RECIPIENT) == meant(outcomes[0])
+    assert (OutcomeKind.ACCEPTED, [["b@example.vn"]]) == (outcomes[1].kind, book.sent_to)
 
 
 @pytest.mark.parametrize(
