@@ -43,7 +43,10 @@ class Questions:
         self.asked: set[int] = set()
         self._asking: set[str] = set()
         self._next_fetch: dict[str, float] = {}
+        # Gateways that say that they have receipts, and those whose last answer held some.
         self._told: set[str] = set()
+        self._tells: set[str] = set()
+        self._more: set[str] = set()
         self._answers: list[tuple[Sequence[Doubt], Sequence[Outcome | None]]] = []
         self._received: list[tuple[Lane, Sequence[Receipt]]] = []
 
@@ -57,6 +60,7 @@ class Questions:
         lane.gateway.listen(lambda: self._has_receipts(lane.name))
 
     def _has_receipts(self, name: str) -> None:
+        self._tells.add(name)
         self._told.add(name)
         self._wake.set()
 
@@ -80,16 +84,23 @@ class Questions:
             self._give(lane, doubts, fetch=fetch)
 
     def fetch_told(self, lane: Lane) -> None:
-        """Fetch at once from a gateway that has receipts."""
-        if lane.name in self._told and lane.name not in self._asking:
+        """Fetch at once what a gateway says that it has, and what follows a full answer.
+
+        What came by itself is at hand: it does not wait for a thread of the crew, which may be
+        waiting for its turn to send.
+        """
+        if lane.name in self._told:
+            self._told.discard(lane.name)
+            self._fetch(lane)
+        elif lane.name in self._more and lane.name not in self._asking:
             self._give(lane, (), fetch=True)
 
     def _is_time_to_fetch(self, name: str) -> bool:
-        return name in self._told or self._clock.monotonic() >= self._next_fetch.get(name, 0.0)
+        return self._clock.monotonic() >= self._next_fetch.get(name, 0.0)
 
     def _give(self, lane: Lane, doubts: Sequence[Doubt], *, fetch: bool) -> None:
         if fetch:
-            self._told.discard(lane.name)
+            self._more.discard(lane.name)
             self._next_fetch[lane.name] = self._clock.monotonic() + _FETCH_SECONDS
         self._asking.add(lane.name)
         lane.ask(lambda: self._question(lane, doubts, fetch=fetch))
@@ -98,13 +109,17 @@ class Questions:
         """On a thread of the crew."""
         if doubts:
             self._answers.append((doubts, tending.answers_of(lane.gateway, doubts)))
+        if fetch:
+            self._fetch(lane)
+        self._asking.discard(lane.name)
+        self._wake.set()
+
+    def _fetch(self, lane: Lane) -> None:
         try:
-            if fetch and (found := lane.gateway.receipts()):
+            if found := lane.gateway.receipts():
                 self._received.append((lane, found))
         except Exception as error:  # noqa: BLE001 - asked again at the next look
             self._tell(f"{lane.name} does not give its receipts ({type(error).__name__}: {error}).")
-        self._asking.discard(lane.name)
-        self._wake.set()
 
     def take_in(self) -> None:
         """Write down what the gateways have told.
@@ -122,7 +137,8 @@ class Questions:
             self._receive(lane.name, received)
             lane.gateway.stored(received)
             self._received.pop(0)
-            self._has_receipts(lane.name)  # where there were some, there may be more
+            # Where there were some, there may be more.
+            (self._told if lane.name in self._tells else self._more).add(lane.name)
 
     def look_again(self, names: Sequence[str]) -> None:
         """Look again at receipts that came before their answers were settled."""

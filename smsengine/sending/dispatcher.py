@@ -207,9 +207,9 @@ class Dispatcher:
             self._patiently(partial(lane.round, self._work, claim=claim))
             for lane in self._lanes.values()
         ]
-        self._patiently(self._questions.take_in)
         for lane in self._lanes.values():
             self._questions.fetch_told(lane)
+        self._patiently(self._questions.take_in)
         if not self._is_busy():
             self._journal.all_landed()
             if any(moved):

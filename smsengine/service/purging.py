@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from smsengine.clock import Clock
 from smsengine.config.upkeep import Age, Retention
 from smsengine.service.alarming import masked
-from smsengine.store import purging, runs
+from smsengine.store import purging, receipts, runs
 from smsengine.store.engine import Store
 from smsengine.store.purging import Cutoffs, Left
 
@@ -101,7 +101,17 @@ class Purger:
             if not done.is_all:
                 break
             self._finish(run_id, cutoffs, done)
+        if done.is_all and cutoffs.texts is not None:
+            self._forget_strangers(cutoffs.texts)
         return done
+
+    def _forget_strangers(self, cutoff: datetime) -> None:
+        """Receipts that never found a message belong to no run; they go by their own age."""
+        count = self._piece
+        while count == self._piece:
+            with self._store.write() as connection:
+                purging.overwrite_freed(connection)
+                count = receipts.forget_strangers(connection, cutoff, limit=self._piece)
 
     def _one_piece(self, run_id: int, cutoffs: Cutoffs, done: Purged) -> bool:
         """Purge some rows of a run, then rest; False when none is left that may be purged now."""
