@@ -75,12 +75,12 @@ def uses(fields: Mapping[str, str], name: str) -> bool:
 class UnicodeWords(Model):
     """What ``{unicode}`` stands for."""
 
-    no: str = Field(default="0", description="in a text of plain letters")
-    yes: str = Field(default="1", description="in any other text")
+    plain: str = Field(default="0", description="in a text of plain letters")
+    other: str = Field(default="1", description="in any other text")
 
     @property
     def either(self) -> Sequence[str]:
-        return self.no, self.yes
+        return self.plain, self.other
 
 
 class LoginKeys(Model):

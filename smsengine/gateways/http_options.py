@@ -138,7 +138,7 @@ class Push(ReceiptKeys):
     token: SecretField = Field(description="what the vendor has to send along")
     token_header: str | None = Field(default=None, description="header with the token")
     token_field: str | None = Field(
-        default=None, validate_default=True, description="field with the token"
+        default=None, description="field with the token; else it ends the address"
     )
     status_code: int = Field(default=200, ge=200, le=299, description="status of our answer")
     body: str = Field(default="", description="body of our answer")
@@ -146,9 +146,9 @@ class Push(ReceiptKeys):
 
     @field_validator("token_field")
     @classmethod
-    def _has_one_place(cls, value: str | None, info: ValidationInfo) -> str | None:
-        if bool(value) == bool(info.data.get("token_header")):
-            raise ValueError("needs a name, or token_header does; one of the two.")
+    def _is_the_only_place(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value and info.data.get("token_header"):
+            raise ValueError("is given beside token_header; one of the two.")
         return value
 
 
@@ -187,7 +187,7 @@ class HttpOptions(TransportOptions):
         validate_default=True,
         description="the vendor's field: what goes into it",
     )
-    unicode: UnicodeWords = Field(
+    unicode_flag: UnicodeWords = Field(
         default_factory=UnicodeWords, description="what {unicode} stands for"
     )
     numbers: Sequence[str] = Field(
@@ -285,7 +285,7 @@ class HttpOptions(TransportOptions):
     @field_validator("numbers")
     @classmethod
     def _are_numbers(cls, value: Sequence[str], info: ValidationInfo) -> Sequence[str]:
-        words = info.data.get("unicode") or UnicodeWords()
+        words = info.data.get("unicode_flag") or UnicodeWords()
         for name in value:
             said = info.data.get("fields", {}).get(name, "0").replace("{segments}", "1")
             if not all(said.replace("{unicode}", each).isdecimal() for each in words.either):

@@ -116,14 +116,14 @@ class TableVendor(Vendor):
         """What placeholders stand for."""
         values = {"key": self._key, "sender": self._options.sender}
         if message is not None:
-            words = self._options.unicode
+            words = self._options.unicode_flag
             is_plain = measure(message.text).encoding == "gsm7"
             values |= {
                 "to": _address(message.address, self._options.address),
                 "text": message.text,
                 "reference": message.reference,
                 "segments": str(message.segments),
-                "unicode": words.no if is_plain else words.yes,
+                "unicode": words.plain if is_plain else words.other,
             }
         return values
 
@@ -190,11 +190,12 @@ class TableVendor(Vendor):
         push = self._options.callback
         if push is None:
             return False
+        given: str | None = callback.token
         if push.token_header:
             named = {name.lower(): value for name, value in callback.headers.items()}
             given = named.get(push.token_header.lower())
-        else:
-            name = push.token_field or ""
+        elif push.token_field:
+            name = push.token_field
             given = callback.query.get(name) or text(payload(callback), name)
         expected = push.token.reveal()
         return hmac.compare_digest((given or "").encode(errors="replace"), expected.encode())
