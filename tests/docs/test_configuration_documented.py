@@ -33,7 +33,7 @@ def gateway_options() -> dict[str, type[Model]]:
     for info in pkgutil.iter_modules(smsengine.gateways.__path__):
         module = importlib.import_module(f"smsengine.gateways.{info.name}")
         if hasattr(module, "Options"):
-            found[info.name] = module.Options
+            found[info.name.replace("_", "-")] = module.Options
     return found
 
 
