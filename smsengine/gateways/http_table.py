@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import base64
 import hmac
+import html
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
-from xml.sax.saxutils import escape
 
 from smsengine.gateways.base import (
     Acknowledgement,
@@ -47,7 +47,6 @@ _KINDS = {
     "form": "application/x-www-form-urlencoded",
     "xml": "text/xml; charset=utf-8",
 }
-_QUOTES = {'"': "&quot;", "'": "&apos;"}
 
 
 class TableVendor(Vendor):
@@ -95,7 +94,7 @@ class TableVendor(Vendor):
             case "xml":
                 values = self._values(message)
                 template = self._options.body
-                return PLACEHOLDER.sub(lambda found: escape(values[found[1]], _QUOTES), template)
+                return PLACEHOLDER.sub(lambda found: html.escape(values[found[1]]), template)
             case _:
                 return urlencode(fields)
 

@@ -144,7 +144,7 @@ def start(
         keys = example(name, server.url)
         monkeypatch.setenv(keys["key"][2:-1], secret)
         monkeypatch.setenv("VIETGUYS_CALLBACK_TOKEN", "token-0815")
-        keys["transport"] = request.param
+        keys |= {"transport": request.param, "exchange_log": "exchanges"}
         options = http.Options.model_validate(keys, context={"folder": tmp_path})
         made.append((http.KIND.open(options, site(tmp_path, clock)), server))
         return made[-1][0], vendor
@@ -191,6 +191,17 @@ def test_an_example_delivers(start: Open, name: str, third: list[str]) -> None:
     assert [OutcomeKind.ACCEPTED] * 2 == [each.kind for each in outcomes], outcomes
     expected = [("84901234567", PLAIN, third[0]), ("84901234567", ACCENTED, third[1])]
     assert expected == vendor.delivered
+
+
+@pytest.mark.parametrize("name", DIALECTS)
+def test_an_example_keeps_its_secrets(start: Open, tmp_path: Path, name: str) -> None:
+    """Password, session and text stand in the exchange log in no spelling."""
+    gateway, vendor = start(name)
+    send(gateway, PLAIN)
+    said = (tmp_path / "exchanges").read_text(encoding="ascii")
+    assert f"<text, {len(PLAIN)} characters>" in said
+    for hidden in ("4711", "tien", "901234567", vendor.token or "hush"):
+        assert hidden not in said
 
 
 @pytest.mark.parametrize("name", ["mobifone", "worldsms", "reseller"])
