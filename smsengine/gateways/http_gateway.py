@@ -41,6 +41,8 @@ Item = TypeVar("Item")
 _MOST_DETAIL = 200
 _MOST_CODE = 60
 _MOST_ID = 100
+#: What is asked about is not known there (any more).
+_NOT_THERE = 404
 
 
 class Vendor(ABC):
@@ -270,10 +272,12 @@ class HttpGateway(Gateway):
         found: list[Receipt] = []
         for group in _groups(asked, self._vendor.per_report):
             reply = self._ask(self._vendor.build_report(group))
-            if wrong := _what_is_wrong(self._host, reply):
+            wrong = _what_is_wrong(self._host, reply)
+            if wrong and not found and reply.status != _NOT_THERE:
                 raise GatewayError(wrong)
-            with suppress(ValueError):
-                found += map(_short, self._vendor.read_report(group, reply))
+            if not wrong:
+                with suppress(ValueError):
+                    found += map(_short, self._vendor.read_report(group, reply))
         return found
 
     def registered_templates(self, sender: str) -> Sequence[RegisteredTemplate]:

@@ -1,7 +1,8 @@
 """Twilio Programmable Messaging: one message a request, form-encoded, no repeat is known again.
 
 By Twilio's Messaging documentation (Messages resource, webhooks security, error dictionary). What
-was not answered stays unknown until a report or a person settles it.
+was not answered stays unknown until a report, whose address holds our reference, or a person
+settles it.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import base64
 import hashlib
 import hmac
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from urllib.parse import parse_qsl, urlencode
 
@@ -100,13 +102,18 @@ class TwilioVendor(Vendor):
             "Body": message.text,
         }
         if self._options.callback:
-            fields["StatusCallback"] = self._options.callback
+            fields["StatusCallback"] = self._callback(message.reference)
         return Request(
             method="POST",
             url=f"{self.url}/Messages.json",
             headers={**self._headers, "Content-Type": "application/x-www-form-urlencoded"},
             body=urlencode(fields).encode(),
         )
+
+    def _callback(self, reference: str) -> str:
+        """Our address with our reference: it names a message whose ``sid`` never reached us."""
+        address = self._options.callback or ""
+        return f"{address}{'&' if '?' in address else '?'}{urlencode({'reference': reference})}"
 
     def read_send(
         self,
@@ -162,7 +169,8 @@ class TwilioVendor(Vendor):
         if not name or not status:
             raise ValueError("It is no status of a message.")
         receipt = _receipt(name, status, fields.get("ErrorCode", ""))
-        return [receipt], Acknowledgement(status=204)
+        reference = callback.query.get("reference", "")
+        return [replace(receipt, reference=reference)], Acknowledgement(status=204)
 
 
 def _receipt(name: str, status: str, code: str) -> Receipt:

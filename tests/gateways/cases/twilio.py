@@ -22,6 +22,7 @@ from tests.contracts.gateway import (
 
 SID = "SM00112233445566778899aabbccddeeff"
 URL = "https://sms.example.vn/callbacks/twilio"
+FULL = f"{URL}?reference={REFERENCE}"
 ASKED = (Asked(SID, REFERENCE, NUMBER),)
 
 
@@ -31,13 +32,14 @@ def refused(code: str, status: int = 400) -> Answer:
     return Answer(body, kind, scope, code=code, status=status)
 
 
-def status(now: str, token: str = "TOKEN4711", url: str = URL) -> Callback:
+def status(now: str, token: str = "TOKEN4711", url: str = FULL) -> Callback:
     fields = {"MessageSid": SID, "MessageStatus": now, "To": NUMBER, "From": "BHXHVN"}
-    signed = URL + "".join(name + fields[name] for name in sorted(fields))
+    signed = FULL + "".join(name + fields[name] for name in sorted(fields))
     digest = hmac.new(token.encode(), signed.encode(), hashlib.sha1).digest()
     return Callback(
         method="POST",
         url=url,
+        query={"reference": REFERENCE},
         headers={"X-Twilio-Signature": base64.b64encode(digest).decode()},
         body=urlencode(fields).encode(),
     )
@@ -56,7 +58,7 @@ CASE = VendorCase(
     request=Request(
         "POST",
         "/2010-04-01/Accounts/AC0011/Messages.json",
-        {"To": NUMBER, "From": "BHXHVN", "Body": TEXT, "StatusCallback": URL},
+        {"To": NUMBER, "From": "BHXHVN", "Body": TEXT, "StatusCallback": FULL},
         headers={"Authorization": "Basic QUMwMDExOlRPS0VONDcxMQ=="},
     ),
     answers=[
@@ -94,7 +96,7 @@ CASE = VendorCase(
     ],
     forged=[
         status("delivered", "another token"),
-        status("delivered", url="https://sms.example.vn/callbacks/other"),
-        Callback(method="POST", url=URL, body=status("delivered").body),
+        status("delivered", url="https://sms.example.vn/callbacks/twilio?reference=other"),
+        Callback(method="POST", url=FULL, body=status("delivered").body),
     ],
 )
