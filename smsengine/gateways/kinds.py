@@ -26,6 +26,7 @@ _MODULES = {
     "infobip": "smsengine.gateways.infobip",
     "kannel": "smsengine.gateways.kannel",
     "simulated": "smsengine.gateways.simulated",
+    "smpp": "smsengine.gateways.smpp",
     "speedsms": "smsengine.gateways.speedsms",
     "twilio": "smsengine.gateways.twilio",
     "viettel": "smsengine.gateways.viettel",
