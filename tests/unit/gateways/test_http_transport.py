@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ssl
 import sys
+import threading
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -138,3 +140,18 @@ def test_only_whom_this_machine_trusts_gets_a_message(
     client.close()
     assert expected == (replies[-1].phase, replies[-1].trouble, len(tls_server.requests))
     assert not is_trusted or host != "localhost" or 1 == tls_server.connections
+
+
+def test_an_answer_outlives_the_turn_of_another() -> None:
+    """Two share a thread: what came in time for one is read, however long the other waits."""
+    never = threading.Event()
+    client = CurlClient(connections=80, connect_seconds=PATIENCE, read_seconds=0.2)
+
+    def before(place: int) -> bool:
+        return place == 0 or not never.wait(0.5)
+
+    with RawServer() as server, closing(client):
+        request = Request(method="POST", url=f"{server.url}/", body=b"hello")
+        replies = client.post_many([request] * 2, before)
+    assert [Phase.ANSWERED] * 2 == [reply.phase for reply in replies]
+    assert 2 == len(server.requests)
