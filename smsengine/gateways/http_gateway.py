@@ -33,9 +33,10 @@ from smsengine.gateways.base import (
     RegisteredTemplate,
     Vault,
 )
-from smsengine.gateways.http_exchange import Phase, Reply, Request, Trouble
+from smsengine.gateways.http_exchange import Phase, Reply, Request
 from smsengine.gateways.http_log import ExchangeLog, Redactor
 from smsengine.gateways.http_login import Client, LoggedIn, Login
+from smsengine.gateways.http_trouble import what_is_wrong
 
 Item = TypeVar("Item")
 _MOST_DETAIL = 200
@@ -258,7 +259,7 @@ class HttpGateway(Gateway):
 
     def balance(self) -> Balance:
         reply = self._ask(self._vendor.build_balance())
-        if wrong := _what_is_wrong(self._host, reply):
+        if wrong := what_is_wrong(self._host, reply):
             raise GatewayError(wrong)
         try:
             amount, currency = self._vendor.read_balance(reply)
@@ -272,7 +273,7 @@ class HttpGateway(Gateway):
         found: list[Receipt] = []
         for group in _groups(asked, self._vendor.per_report):
             reply = self._ask(self._vendor.build_report(group))
-            wrong = _what_is_wrong(self._host, reply)
+            wrong = what_is_wrong(self._host, reply)
             if wrong and not found and reply.status != _NOT_THERE:
                 raise GatewayError(wrong)
             if not wrong:
@@ -282,7 +283,7 @@ class HttpGateway(Gateway):
 
     def registered_templates(self, sender: str) -> Sequence[RegisteredTemplate]:
         reply = self._ask(self._vendor.build_templates(sender))
-        if wrong := _what_is_wrong(self._host, reply):
+        if wrong := what_is_wrong(self._host, reply):
             raise GatewayError(wrong)
         try:
             return self._vendor.read_templates(reply)
@@ -308,7 +309,7 @@ class HttpGateway(Gateway):
 
     def check(self) -> str:
         if isinstance(self._client, LoggedIn) and (refused := self._client.log_in()):
-            raise GatewayError(_what_is_wrong(self._host, refused) or "")
+            raise GatewayError(what_is_wrong(self._host, refused) or "")
         if self.capabilities.has_balance:
             balance = self.balance()
             return f"{self._host} answers; {balance.amount} {balance.currency} are left"
@@ -317,7 +318,7 @@ class HttpGateway(Gateway):
         scheme = urlsplit(self._vendor.url).scheme
         reply = self._ask(Request(method="GET", url=f"{scheme}://{self._host}/"))
         if reply.phase is not Phase.ANSWERED:
-            raise GatewayError(_what_is_wrong(self._host, reply) or "")
+            raise GatewayError(what_is_wrong(self._host, reply) or "")
         return f"{self._host} answers; {self._checked()}"
 
     def _checked(self) -> str:
@@ -326,7 +327,7 @@ class HttpGateway(Gateway):
         if request is None:
             return "whether the key is right was not asked"
         host, reply = urlsplit(request.url).netloc, self._ask(request)
-        if wrong := _what_is_wrong(host, reply):
+        if wrong := what_is_wrong(host, reply):
             raise GatewayError(wrong)
         try:
             return self._vendor.read_check(reply)
@@ -376,26 +377,3 @@ def _guarded(read: Callable[[], Sequence[Item | Outcome]], count: int) -> Sequen
     except Exception:  # noqa: BLE001 - the messages are out: an odd answer must not lose the others
         return [http_outcomes.unreadable()] * count
     return found if len(found) == count else [http_outcomes.unanswered()] * count
-
-
-#: What to say of a host that gave no answer.
-_SENTENCES = {
-    Trouble.NOT_FOUND: "cannot be found; look at the url and at this machine's DNS.",
-    Trouble.REFUSED: "refuses the connection; look at the port of the url.",
-    Trouble.TLS: "has no TLS, or no certificate that this machine trusts.",
-    Trouble.TIMEOUT: "does not answer in time; look at the network and the time-outs.",
-    Trouble.BROKEN: "breaks the connection off; look at the firewall, or ask the vendor.",
-}
-
-
-def _what_is_wrong(host: str, reply: Reply) -> str | None:
-    """One sentence for whoever asks why a gateway cannot be used; None where nothing is wrong."""
-    if reply.phase is Phase.LOGIN_REFUSED:
-        return f"{host} refuses the login ({reply.detail}); look at its user and its secrets."
-    if reply.phase is Phase.NO_LOGIN and reply.detail:
-        return f"{host} cannot be logged in to now ({reply.detail})."
-    if reply.phase is not Phase.ANSWERED:
-        return f"{host} {_SENTENCES[reply.trouble or Trouble.BROKEN]}"
-    if reply.status in (401, 403):
-        return f"{host} refuses the key (HTTP {reply.status}); look at auth and key."
-    return None if reply.is_success else f"{host} answers HTTP {reply.status}; look at the url."
