@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from urllib.parse import parse_qsl
 
 import pytest
 
@@ -21,8 +19,9 @@ from smsengine.sending.routing import Route, ordered
 from smsengine.service.vault import TokenVault
 from smsengine.store.runs import Run
 from tests.conftest import KEY, rows
+from tests.doubles.foreign import Zalo
 from tests.doubles.telco import REJECTED, Telco
-from tests.unit.gateways.raw_server import RawServer, Visit
+from tests.unit.gateways.raw_server import RawServer
 from tests.unit.sending.conftest import Dispatch, phone_of
 
 WORDING = Registered(
@@ -37,62 +36,9 @@ WORDING = Registered(
 ROUTE = Route(name="trial", steps=(ordered(["zns", "sms"]),))
 
 
-@dataclass(kw_only=True)
-class Zalo:
-    """Zalo as its guidelines describe it: refresh tokens that serve once, errors with HTTP 200.
-
-    ``answers`` are given by phone, one for each hand-over, else it takes the message; None breaks
-    the connection off after taking it. ``delivered`` is the book of phones that really got it.
-    """
-
-    answers: dict[str, list[int | None]] = field(default_factory=dict)
-    delivered: list[str] = field(default_factory=list)
-    offered: list[str] = field(default_factory=list)
-    params: list[dict[str, str]] = field(default_factory=list)
-    #: how often it gave tokens; the refresh token that serves has this number
-    logins: int = 0
-    #: the access token that is valid
-    token: str = ""
-
-    def __call__(self, visit: Visit) -> None:
-        while (raw := visit.read()) is not None:
-            head, _, body = raw.partition(b"\r\n\r\n")
-            said = self._answer(head.decode(), body)
-            if said is None:
-                return
-            whole = json.dumps(said).encode()
-            visit.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(whole) + whole)
-
-    def _answer(self, head: str, body: bytes) -> dict[str, object] | None:
-        if "/v4/oa/access_token" in head:
-            return self._login(body)
-        if f"access_token: {self.token}" not in head:
-            return {"error": -124, "message": "Access token is invalid"}
-        if "/message/quota" in head:
-            return {"error": 0, "data": {"dailyQuota": "500", "remainingQuota": "497"}}
-        return self._send(json.loads(body))
-
-    def _login(self, body: bytes) -> dict[str, object]:
-        if dict(parse_qsl(body.decode()))["refresh_token"] != f"refresh-{self.logins}":
-            return {"error": -14020, "error_name": "Refresh token was used already"}
-        self.logins += 1
-        self.token = f"access-{self.logins}"
-        fresh = f"refresh-{self.logins}"
-        return {"access_token": self.token, "refresh_token": fresh, "expires_in": "90000"}
-
-    def _send(self, given: dict[str, object]) -> dict[str, object] | None:
-        phone = f"+{given['phone']}"
-        self.offered.append(phone)
-        left = self.answers.get(phone, [])
-        error = left.pop(0) if left else 0
-        if error:
-            return {"error": error, "message": "No"}
-        self.delivered.append(phone)
-        assert isinstance(given["template_data"], dict)
-        self.params.append(given["template_data"])
-        if error is None:
-            return None
-        return {"error": 0, "data": {"msg_id": f"Z{len(self.delivered)}"}}
+def bare(place: int) -> str:
+    """The phone of the message at a place, as Zalo writes it."""
+    return phone_of(place).removeprefix("+")
 
 
 @dataclass(kw_only=True)
@@ -144,8 +90,8 @@ def scene(dispatch: Dispatch, telco: Telco, tmp_path: Path) -> Iterator[Scene]:
     (tmp_path / "app").write_text("APPSECRET4711")
     (tmp_path / "refresh").write_text("refresh-0")
     dispatch.routes["trial"] = ROUTE
-    zalo = Zalo()
-    with RawServer(zalo) as server, ExitStack() as opened:
+    zalo = Zalo(dispatch.clock)
+    with RawServer(zalo.serve) as server, ExitStack() as opened:
         yield Scene(
             dispatch=dispatch,
             zalo=zalo,
@@ -167,35 +113,36 @@ def test_zns_gets_the_registered_template_and_its_parameters(scene: Scene) -> No
 @pytest.mark.parametrize("error", [-108, -114, -118, -139, -1471])
 def test_whom_zalo_cannot_reach_is_told_by_sms_once(scene: Scene, error: int) -> None:
     """Only that recipient, by the next gateway of the route, with the text."""
-    scene.zalo.answers[phone_of(2)] = [error]
+    scene.zalo.refused[bare(2)] = str(error)
     scene.drain(scene.run_of(3))
     assert [phone_of(2)] == scene.sms.offered
-    assert [phone_of(1), phone_of(3)] == scene.zalo.delivered
+    assert [bare(1), bare(3)] == [each.number for each in scene.zalo.delivered]
     assert [("accepted", "zns"), ("accepted", "sms"), ("accepted", "zns")] == scene.pins()
 
 
 def test_whoever_may_have_been_told_is_not_told_by_sms(scene: Scene) -> None:
     """A broken connection and a code that nobody explained may both hide a message."""
-    scene.zalo.answers = {phone_of(1): [None], phone_of(2): [-100], phone_of(3): [-9999]}
+    scene.zalo.dropped = {bare(1)}
+    scene.zalo.refused = {bare(2): "-100", bare(3): "-9999"}
     scene.drain(scene.run_of(3))
     assert [] == scene.sms.offered
     assert [("unknown", "zns")] * 3 == scene.pins()
-    assert [phone_of(1), phone_of(2), phone_of(3)] == scene.zalo.offered
+    assert [bare(1), bare(2), bare(3)] == scene.zalo.offered
 
 
 def test_a_refused_wording_is_not_told_by_sms(scene: Scene) -> None:
     """What speaks against the template speaks against no recipient."""
-    scene.zalo.answers[phone_of(1)] = [-131]
+    scene.zalo.refused[bare(1)] = "-131"
     scene.drain(scene.run_of(1))
     assert ([], [("rejected", "zns")]) == (scene.sms.offered, scene.pins())
 
 
 def test_whom_neither_can_reach_is_refused(scene: Scene) -> None:
     """After the last gateway of the route there is none, and nobody is asked twice."""
-    scene.zalo.answers[phone_of(1)] = [-118]
+    scene.zalo.refused[bare(1)] = "-118"
     scene.sms.usual = REJECTED
     scene.drain(scene.run_of(1))
-    assert ([phone_of(1)], [phone_of(1)]) == (scene.zalo.offered, scene.sms.offered)
+    assert ([bare(1)], [phone_of(1)]) == (scene.zalo.offered, scene.sms.offered)
     assert [("rejected", "sms")] == scene.pins()
 
 
@@ -208,7 +155,7 @@ def test_a_message_without_a_template_ends(scene: Scene) -> None:
 
 def test_at_night_zns_waits_for_the_morning(scene: Scene) -> None:
     """Who is not disturbed by Zalo is not disturbed by SMS either."""
-    scene.zalo.answers[phone_of(1)] = [-133]
+    scene.zalo.refused[bare(1)] = "-133"
     scene.run_of(1)
     scene.dispatch.serve_for(60, zns=scene.zns(), sms=scene.sms)
     assert ([("queued", None)], []) == (scene.pins(), scene.sms.offered)
@@ -228,9 +175,9 @@ def test_a_stale_token_is_renewed_once_and_nobody_is_told_twice(scene: Scene) ->
     scene.zalo.token = "one that only Zalo knows"
     more = scene.dispatch.office.released(rows(4)[2:], recipe_registered=WORDING)
     scene.dispatch.drain(more, zns=gateway, sms=scene.sms)
-    assert (2, [phone_of(place) for place in range(1, 5)]) == (
+    assert (2, [bare(place) for place in range(1, 5)]) == (
         scene.zalo.logins,
-        sorted(scene.zalo.delivered),
+        sorted(each.number for each in scene.zalo.delivered),
     )
     assert [("accepted", "zns")] * 4 == scene.pins()
 
@@ -238,7 +185,7 @@ def test_a_stale_token_is_renewed_once_and_nobody_is_told_twice(scene: Scene) ->
 def test_another_machine_goes_on_with_the_token_that_is_kept(scene: Scene) -> None:
     """The token in the configuration is spent after its first use, and nobody tries it again."""
     scene.drain(scene.run_of(1))
-    assert scene.zns("there").check().endswith("497 messages today are left")
+    assert scene.zns("there").check().endswith("499 messages today are left")
     assert 1 == scene.zalo.logins
 
 
