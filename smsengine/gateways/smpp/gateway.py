@@ -71,7 +71,7 @@ class SmppGateway(Gateway):
         return Capabilities(
             max_batch=_MOST_BATCH,
             concurrency=_CONCURRENCY,
-            has_receipts=self._options.receipts != "none",
+            has_receipts=self._options.registered_delivery != "none",
         )
 
     # -- handing over ------------------------------------------------------------------------------
@@ -205,7 +205,7 @@ class SmppGateway(Gateway):
 
     def listen(self, wake: Callable[[], None]) -> None:
         self._inbox.listen(wake)
-        if self._options.receipts != "none":
+        if self._options.registered_delivery != "none":
             self._start()
 
     # -- the way in and out ------------------------------------------------------------------------

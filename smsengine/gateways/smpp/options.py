@@ -65,7 +65,7 @@ class Options(Model):
     long_messages: Literal["udh", "payload", "sar"] = Field(
         default="udh", description="how the parts of a long text are tied together"
     )
-    receipts: Literal["final", "all", "none"] = Field(
+    registered_delivery: Literal["final", "all", "none"] = Field(
         default="final", description="which receipts are asked for"
     )
     ids: Literal["auto", "same", "resp_hex_dlr_dec", "resp_dec_dlr_hex"] = Field(

@@ -59,7 +59,7 @@ class Writer:
 
     def _middle(self, esm_class: int, coding: int) -> bytes:
         """What stands between the number and the text's length."""
-        registered = _REGISTERED[self._options.receipts]
+        registered = _REGISTERED[self._options.registered_delivery]
         # protocol_id, priority; no schedule, no validity; no replacing, no canned message
         return bytes([0, esm_class, 0, 0, 0, 0, registered, 0, coding, 0])
 
