@@ -72,7 +72,9 @@ STATUSES = {
     "0": ReceiptStatus.IN_TRANSIT,
 }
 _DELIVERED = "user_received_message"
-_NIGHT_ENDS = time(6)
+_NIGHT_BEGINS, _NIGHT_ENDS = time(22), time(6)
+#: Where Zalo says that it is night and our clock says that it is day.
+_DOZE = timedelta(minutes=15)
 _TOKEN_SECONDS = 3600.0
 
 
@@ -278,6 +280,8 @@ def _until(code: str, now: datetime) -> datetime:
     local = now.astimezone(VIETNAM)
     midnight = datetime.combine(local.date() + timedelta(days=1), time(), VIETNAM)
     if code in ("-133", "-234"):
+        if _NIGHT_ENDS <= local.time() < _NIGHT_BEGINS:
+            return now + _DOZE
         morning = datetime.combine(local.date(), _NIGHT_ENDS, VIETNAM)
         return morning if morning > local else morning + timedelta(days=1)
     if code == "-1441":

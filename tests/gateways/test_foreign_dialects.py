@@ -195,6 +195,19 @@ def test_at_night_a_template_may_rest(
 
 
 @only_zalo
+def test_a_night_by_zalo_s_clock_alone_is_soon_over(
+    start: Start, double: Zalo, clock: ManualClock
+) -> None:
+    """A clock that is a little behind does not cost a day."""
+    double.refused = {"84900000000": "-133"}
+    (outcome,) = hand_over(start(), some(1))
+    assert (OutcomeKind.DEFERRED, clock.now() + timedelta(minutes=15)) == (
+        outcome.kind,
+        outcome.not_before,
+    )
+
+
+@only_zalo
 def test_over_the_quota_of_the_day_it_waits_for_the_next(
     start: Start, double: Zalo, clock: ManualClock
 ) -> None:

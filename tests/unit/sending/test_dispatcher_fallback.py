@@ -155,7 +155,8 @@ def test_a_message_without_a_template_ends(scene: Scene) -> None:
 
 def test_at_night_zns_waits_for_the_morning(scene: Scene) -> None:
     """Who is not disturbed by Zalo is not disturbed by SMS either."""
-    scene.zalo.refused[bare(1)] = "-133"
+    scene.zalo.closed = {"230001"}
+    scene.dispatch.clock.sleep(15 * 3600)
     scene.run_of(1)
     scene.dispatch.serve_for(60, zns=scene.zns(), sms=scene.sms)
     assert ([("queued", None)], []) == (scene.pins(), scene.sms.offered)
