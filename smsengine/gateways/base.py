@@ -122,7 +122,7 @@ class Receipt:
     reference: str = ""
     aliases: tuple[str, ...] = ()
     #: what came, as it came, without secrets, texts and whole numbers; cut to ``MOST_RAW``
-    raw: str = ""
+    raw: str = field(default="", compare=False)
 
 
 #: Characters of a raw receipt that are kept.

@@ -278,7 +278,7 @@ class HttpGateway(Gateway):
                 raise GatewayError(wrong)
             if not wrong:
                 with suppress(ValueError):
-                    found += map(_short, self._vendor.read_report(group, reply))
+                    found += map(self._kept, self._vendor.read_report(group, reply))
         return found
 
     def registered_templates(self, sender: str) -> Sequence[RegisteredTemplate]:
@@ -301,7 +301,7 @@ class HttpGateway(Gateway):
             receipts, self._next_cursor = self._vendor.read_receipts(reply, self._cursor)
         except ValueError:
             return ()
-        return [_short(each) for each in receipts]
+        return [self._kept(each) for each in receipts]
 
     def stored(self, receipts: Sequence[Receipt]) -> None:  # noqa: ARG002 - one page at a time
         """The receipts behind the last ones are wanted now."""
@@ -349,8 +349,16 @@ class HttpGateway(Gateway):
     def parse_callback(self, callback: Callback) -> tuple[Sequence[Receipt], Acknowledgement]:
         receipts, said = self._vendor.parse_callback(callback)
         came = f"{urlencode(callback.query)} {callback.body.decode(errors='replace')}".strip()
-        raw = self._redactor.clean(came)
-        return [_short(replace(each, raw=each.raw or raw)) for each in receipts], said
+        return [self._kept(replace(each, raw=each.raw or came)) for each in receipts], said
+
+    def _kept(self, receipt: Receipt) -> Receipt:
+        """A receipt whose words fit into the ledger, and hold nothing that must not be kept."""
+        return replace(
+            receipt,
+            gateway_id=receipt.gateway_id[:_MOST_ID],
+            code=receipt.code[:_MOST_CODE],
+            raw=self._redactor.clean(receipt.raw)[:MOST_RAW],
+        )
 
     def close(self) -> None:
         self._client.close()
@@ -358,16 +366,6 @@ class HttpGateway(Gateway):
 
 def _groups(items: Sequence[Item], most: int) -> Iterator[Sequence[Item]]:
     return (items[start : start + most] for start in range(0, len(items), most))
-
-
-def _short(receipt: Receipt) -> Receipt:
-    """A receipt whose words fit into the ledger."""
-    return replace(
-        receipt,
-        gateway_id=receipt.gateway_id[:_MOST_ID],
-        code=receipt.code[:_MOST_CODE],
-        raw=receipt.raw[:MOST_RAW],
-    )
 
 
 def _guarded(read: Callable[[], Sequence[Item | Outcome]], count: int) -> Sequence[Item | Outcome]:

@@ -254,4 +254,5 @@ def _receipt(found: Any, keys: ReceiptKeys) -> Receipt | None:
         # A status that nobody explained is not final: a later receipt may still say more.
         status=keys.statuses.get(status, ReceiptStatus.IN_TRANSIT),
         code=text(found, keys.code) or status,
+        raw=json.dumps(found, ensure_ascii=False),
     )

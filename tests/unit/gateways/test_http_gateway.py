@@ -17,6 +17,7 @@ from smsengine.errors import GatewayError
 from smsengine.gateways import http
 from smsengine.gateways.base import (
     HELD_BACK,
+    MOST_RAW,
     Balance,
     Callback,
     Capabilities,
@@ -24,7 +25,6 @@ from smsengine.gateways.base import (
     Outbound,
     Outcome,
     OutcomeKind,
-    Receipt,
     ReceiptStatus,
     Scope,
 )
@@ -327,7 +327,7 @@ def test_a_balance_has_its_time(serve: Serve, start: Start, clock: ManualClock) 
 
 
 def test_the_cursor_moves_with_what_was_read(serve: Serve, start: Start) -> None:
-    """An answer that cannot be read is asked for again, from the same place."""
+    """From the same place, until what was read there is in the ledger, and could be read."""
     receipt = {"id": "D-1", "ref": "r1-1", "state": "delivered", "code": "000"}
     pages: list[bytes] = [
         json.dumps({"receipts": [receipt], "last": 1}).encode(),
@@ -340,9 +340,20 @@ def test_the_cursor_moves_with_what_was_read(serve: Serve, start: Start) -> None
         )
     )
     gateway = start(server.url, **questions(server.url))
-    assert [1, 0, 0] == [len(gateway.receipts()) for _ in range(3)]
+    first = gateway.receipts()
+    gateway.stored(first)
+    assert [1, 0, 0] == [len(first), *(len(gateway.receipts()) for _ in range(2))]
     asked = [request.split(b" ")[1] for request in server.requests]
     assert [b"/receipts?after=0", b"/receipts?after=1", b"/receipts?after=1"] == asked
+
+
+def test_what_is_not_in_the_ledger_is_fetched_again(serve: Serve, start: Start) -> None:
+    """A process that dies in between has lost nothing."""
+    page = {"receipts": [{"id": "D-1", "state": "delivered", "code": "000"}], "last": 1}
+    server = serve(says(page))
+    gateway = start(server.url, **questions(server.url))
+    assert [1, 1] == [len(gateway.receipts()) for _ in range(2)]
+    assert [b"/receipts?after=0"] * 2 == [each.split(b" ")[1] for each in server.requests]
 
 
 def test_without_a_receipts_section_nothing_is_asked(start: Start) -> None:
@@ -356,9 +367,21 @@ def test_receipts_fit_into_the_ledger(serve: Serve, start: Start) -> None:
     gateway = start(serve(says({"receipts": [long]})).url, **questions())
     body = json.dumps(long).encode()
     pushed = Callback(method="POST", headers={"X-Token": TOKEN}, body=body)
-    expected = Receipt(gateway_id="i" * 100, status=ReceiptStatus.DELIVERED, code="c" * 60)
     assert gateway.verify_callback(pushed)
-    assert [expected] == list(gateway.parse_callback(pushed)[0])
+    ((found,), _said) = gateway.parse_callback(pushed)
+    assert ("i" * 100, "c" * 60) == (found.gateway_id, found.code)
+    assert (ReceiptStatus.DELIVERED, MOST_RAW) == (found.status, len(found.raw))
+
+
+def test_a_receipt_is_kept_as_it_came(serve: Serve, start: Start) -> None:
+    """Without secrets and whole numbers, also where it was fetched."""
+    receipt = {"id": "D-1", "state": "delivered", "to": "84912345678", "key": KEY}
+    gateway = start(serve(says({"receipts": [receipt], "last": 1})).url, **questions())
+    body = json.dumps(receipt).encode()
+    pushed = Callback(method="POST", headers={"X-Token": TOKEN}, body=body)
+    ((came,), _said) = gateway.parse_callback(pushed)
+    assert "delivered" in came.raw
+    assert not [each for each in (KEY, "84912345678") if each in came.raw]
 
 
 # -- the exchange log ------------------------------------------------------------------------------
