@@ -95,6 +95,8 @@ class Options(TransportOptions):
     )
     url: str = Field(default="https://business.openapi.zalo.me")
     login_url: str = Field(default="https://oauth.zaloapp.com/v4/oa/access_token")
+    # A renewal must be over before its lease in the vault is.
+    read_timeout_seconds: float = Field(default=30, gt=0, le=100)
 
 
 class ZnsLogin(Login):
