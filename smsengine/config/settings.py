@@ -14,7 +14,9 @@ from sqlalchemy.exc import ArgumentError
 
 from smsengine.config.alerts import AlertSettings
 from smsengine.config.amounts import Dong
+from smsengine.config.callers import NetworkField
 from smsengine.config.eyes import LogSettings, WebSettings
+from smsengine.config.receipts import ReceiptSettings
 from smsengine.config.upkeep import Backup, Retention
 from smsengine.config.yaml import Document, Model, build, load
 from smsengine.errors import ConfigError
@@ -84,6 +86,10 @@ class GatewaySettings(Model):
     window: Hours | None = Field(
         default=None, description="hours for this gateway alone, e.g. 07:30-20:30"
     )
+    callback_from: tuple[NetworkField, ...] = Field(
+        default=(), description="networks from which its callbacks come; without it any"
+    )
+    awaited: ReceiptSettings = Field(default_factory=ReceiptSettings)
 
     @property
     def options(self) -> dict[str, Any]:

@@ -7,15 +7,18 @@ own files; their names end with its name, since each machine must do them.
 from __future__ import annotations
 
 import socket
+from contextlib import closing
 from datetime import datetime, time, timedelta
 from functools import partial
 from pathlib import Path
 
 from smsengine.clock import VIETNAM
+from smsengine.errors import ConfigError, GatewayError
 from smsengine.gateways import http_log
 from smsengine.identity import is_surely_running
 from smsengine.lifecycle import Grade
 from smsengine.planning.planner import discard_abandoned
+from smsengine.receipts import overdue
 from smsengine.sending import journal
 from smsengine.service import backups, room
 from smsengine.service.alarming import News
@@ -27,6 +30,7 @@ from smsengine.store import attempts, care
 
 #: One purge takes no longer; the next one goes on.
 _PURGE_WITHIN = timedelta(seconds=20)
+_ASK_EVERY = timedelta(minutes=10)
 _PLANNERS_PATIENCE = timedelta(hours=1)
 _JOURNALS_KEPT = timedelta(days=31)
 _LONGEST_NAME = 60
@@ -43,6 +47,7 @@ def ledger_duties(engine: Engine) -> list[Duty]:
     duties = [
         Duty(name="purge", every=six, do=partial(_purge, engine)),
         Duty(name="stray plans", every=hour, do=partial(_discard_strays, engine)),
+        Duty(name="receipts", every=_ASK_EVERY, do=partial(_look_after_receipts, engine)),
         Duty(name="vacuum", at=time(3, 30), do=partial(_tidy, engine)),
     ]
     backup = engine.settings.backup
@@ -76,6 +81,24 @@ def _discard_strays(engine: Engine, now: datetime) -> str:
     """A run that was never sealed is of no use; without it its period can be planned anew."""
     count = discard_abandoned(engine.store, now, patience=_PLANNERS_PATIENCE)
     return f"{count} unsealed runs of dead planners thrown away"
+
+
+def _look_after_receipts(engine: Engine, now: datetime) -> str:
+    """Ask about messages of which nothing was heard, and count on some of them no more."""
+    told = given_up = 0
+    faults = []
+    for name, settings in engine.settings.gateways.items():
+        after = settings.awaited.ask_after
+        try:
+            with closing(engine.gateway(name)) as gateway:
+                told += overdue.ask(engine.store, name, gateway, now=now, after=after)
+        except (ConfigError, GatewayError) as error:
+            faults.append(f"{name}: {error}")
+        if settings.awaited.give_up_after is not None:
+            after = settings.awaited.give_up_after
+            given_up += overdue.give_up(engine.store, name, now=now, after=after)
+    said = f"{told} told when asked, {given_up} unconfirmed"
+    return f"{said}; {' '.join(faults)}" if faults else said
 
 
 def _tidy(engine: Engine, _now: datetime) -> str:
