@@ -16,7 +16,7 @@ from concurrent.futures import TimeoutError as NotInTimeError
 from contextlib import suppress
 from pathlib import Path
 
-from tenacity import AsyncRetrying, retry_if_exception_type, wait_exponential_jitter
+from tenacity import AsyncRetrying, retry_if_exception_type, wait_exponential, wait_random
 
 from smsengine.gateways.base import Outcome, OutcomeKind
 from smsengine.gateways.smpp import statuses
@@ -118,9 +118,10 @@ class Links:
         while True:
             async for attempt in AsyncRetrying(
                 retry=retry_if_exception_type(_LostError),
-                wait=wait_exponential_jitter(
-                    _FIRST_PAUSE_SECONDS, self._options.reconnect_seconds, jitter=0.1
-                ),
+                wait=wait_exponential(
+                    multiplier=_FIRST_PAUSE_SECONDS, max=self._options.reconnect_seconds
+                )
+                + wait_random(0, 0.1),
                 sleep=self._rest,
             ):
                 with attempt:
