@@ -67,6 +67,12 @@ HAND_OVERS = _counter(
     "state",
 )
 RECEIPTS = _counter("receipts", "Receipts that this process took in.", "gateway", "status")
+CALLBACKS = _counter(
+    "callbacks",
+    "Callbacks to this process, by what became of them: stored, or why not.",
+    "gateway",
+    "answer",
+)
 
 # -- what the ledger says ----------------------------------------------------------------------
 
@@ -98,6 +104,11 @@ SENDING = _gauge("messages_sending", "Messages that are being handed over.", "ga
 UNKNOWN = _gauge("messages_unknown", "Messages of whose fate nobody knows.", "gateway")
 UNKNOWN_AGE = _gauge(
     "unknown_oldest_age_seconds", "How long the oldest unknown message is in doubt.", "gateway"
+)
+STRANGERS = _gauge(
+    "receipts_unmatched",
+    "Receipts of the last day that speak of no message of ours, ten minutes after they came.",
+    "gateway",
 )
 LANE_PAUSED = _gauge("lane_paused", "1 when the gateway refuses our account.", "gateway")
 LANE_BREAKER = _gauge(

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from smsengine.config.callers import NetworkField
 from smsengine.config.yaml import Model
 
 Level = Literal["debug", "info", "warning", "error"]
@@ -13,12 +14,21 @@ Form = Literal["auto", "json", "text"]
 
 
 class WebSettings(Model):
-    """Where ``/metrics``, ``/healthz`` and ``/readyz`` are."""
+    """Where ``/metrics``, ``/healthz`` and ``/readyz`` are, and where gateways call."""
 
     host: str = Field(
         default="127.0.0.1", min_length=1, description="the address on which the daemon answers"
     )
     port: int = Field(default=8320, ge=0, le=65_535, description="0 takes any free port")
+    public_url: str = Field(
+        default="",
+        pattern=r"^$|^https?://[^\s/?#]+(/[^\s?#]*)?$",
+        description="the address under which gateways reach the daemon, e.g."
+        " https://sms.example.vn; some sign it",
+    )
+    proxies: tuple[NetworkField, ...] = Field(
+        default=(), description="our own proxies, whose X-Forwarded-For is believed"
+    )
 
 
 class LogSettings(Model):

@@ -19,12 +19,14 @@ class ReceiptSettings(Model):
     """When a gateway is asked about accepted messages, and when nothing more is expected."""
 
     ask_after: Duration = Field(
-        default=timedelta(hours=1),
+        default="1 hour",
+        validate_default=True,
         description="an accepted message of which nothing was heard is asked about, where the"
         " gateway can be asked",
     )
     give_up_after: Annotated[timedelta | None, BeforeValidator(_or_none)] = Field(
-        default=timedelta(days=3),
+        default="3 days",
+        validate_default=True,
         description="it is unconfirmed then; none waits for ever. A gateway that has never sent a"
         " receipt is always waited for",
     )

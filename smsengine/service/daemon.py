@@ -10,21 +10,27 @@ from __future__ import annotations
 import signal
 import socket
 import threading
+from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import FrameType
 
 from smsengine.errors import ConfigError, SmsEngineError, StoreAwayError
+from smsengine.gateways.base import Receipt
+from smsengine.receipts.matching import store_receipts
 from smsengine.service import alarming, fence, logs, stumbling, telling
 from smsengine.service.absence import Absence
 from smsengine.service.alarming import News
 from smsengine.service.bootstrap import Engine
 from smsengine.service.chores import Chores
+from smsengine.service.doors import Doors
 from smsengine.service.eyes import open_eyes, registry
 from smsengine.service.heart import Heart
+from smsengine.service.intake import Intake
 from smsengine.service.leader import Leadership
 from smsengine.service.logs import Event
 from smsengine.service.notify import Notifier
+from smsengine.service.reception import Reception
 from smsengine.service.roster import Roster, read_roster
 from smsengine.service.tally import Tally
 from smsengine.service.vitals import Vitals
@@ -42,6 +48,7 @@ _AWAY_SECONDS = 5.0
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _BAD = frozenset(
     {
+        Event.CALLBACK_REFUSED,
         Event.DAEMON_NOT_RELOADED,
         Event.FENCE_CLOSED,
         Event.GATEWAY_FAULT,
@@ -65,6 +72,7 @@ class Daemon:
         self._config = config
         self._vitals = Vitals()
         self._tally = Tally()
+        self._doors = Doors()
         self._notifier = Notifier()
         self._log = logs.logger()
         self._wake = threading.Event()
@@ -111,7 +119,8 @@ class Daemon:
         engine = self._engine
         settings = engine.settings.web
         eyes = open_eyes(lambda: self._engine, self._vitals, self._tally)
-        web = Web(settings.host, settings.port, Desk(self._vitals, registry(eyes)))
+        desk = Desk(self._vitals, registry(eyes), self._reception(stack))
+        web = Web(settings.host, settings.port, desk)
         stack.callback(web.close)
         web.start()
         roster = self._read_jobs(engine)
@@ -140,6 +149,23 @@ class Daemon:
         finally:
             self._end(heart)
         return self._landed
+
+    def _reception(self, stack: ExitStack) -> Reception:
+        """Who takes callbacks in, and the thread that stores what they bring."""
+        intake = Intake(self._keep)
+        stack.callback(intake.close)
+        intake.start()
+        return Reception(
+            settings=lambda: self._engine.settings,
+            doors=self._doors,
+            intake=intake,
+            count=self._tally.callback,
+            tell=self._tell,
+        )
+
+    def _keep(self, gateway: str, received: Sequence[Receipt]) -> None:
+        store_receipts(self._engine.store, gateway, received, self._engine.clock.now())
+        self._tally.received(gateway, received)
 
     def _await_ledger(self) -> bool:
         """Wait until the ledger says whether anything may be sent; False when stopped before."""
@@ -300,6 +326,7 @@ class Daemon:
             tell=self._tell,
             fail=self._fail,
             tally=self._tally,
+            doors=self._doors,
             may_send=lambda: self._vitals.store_ok and not self._vitals.fenced,
         )
         self._works.start()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from datetime import timedelta
 from functools import partial
 from importlib.metadata import version
 
@@ -17,16 +18,18 @@ from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector,
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily
 from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.registry import Collector
+from sqlalchemy import Connection
 
 from smsengine import metrics
 from smsengine.errors import SmsEngineError
 from smsengine.lifecycle import BreakerState, RunState
 from smsengine.metrics import Kind, Metric
+from smsengine.receipts.matching import STRANGE_AFTER
 from smsengine.sending.pace import recovered
 from smsengine.service.bootstrap import Engine
 from smsengine.service.tally import Tally
 from smsengine.service.vitals import Vitals
-from smsengine.store import alarms, duties, lanes, looks, outbox
+from smsengine.store import alarms, duties, lanes, looks, outbox, receipts
 from smsengine.store.lanes import LaneRow
 
 #: The samples of each metric, by the values of its labels.
@@ -151,6 +154,7 @@ def of_process(vitals: Vitals, tally: Tally) -> Samples:
         metrics.BEAT_AGE: {(thread,): age for thread, age in vitals.ages().items()},
         metrics.HAND_OVERS: tally.hand_overs(),
         metrics.RECEIPTS: tally.receipts(),
+        metrics.CALLBACKS: tally.callbacks(),
     }
 
 
@@ -172,6 +176,7 @@ def of_ledger(engine: Engine) -> Samples:
         sending, unknown = looks.sending(connection), looks.unknown(connection)
         finished = looks.last_finished(connection)
         done, untold = duties.last(connection), alarms.count_untold(connection)
+        strangers = _strangers(connection, engine)
     labels = {run.id: (str(run.id), run.job, run.period) for run in in_hand}
     return {
         metrics.CLOCK_SKEW: {(): skew},
@@ -180,6 +185,7 @@ def of_ledger(engine: Engine) -> Samples:
         metrics.RUN_WAITING: {labels[run.id]: waiting[run.id] for run in in_hand},
         metrics.LAST_FINISHED: {(job,): at.timestamp() for job, at in finished.items()},
         metrics.SENDING: {(row.gateway,): sending.get(row.gateway, 0) for row in rows},
+        metrics.STRANGERS: strangers,
         **_of_doubts(rows, unknown, now),
         **_of_lanes(engine, rows, present),
         metrics.ALARMS_UNTOLD: {(): untold},
@@ -189,6 +195,16 @@ def of_ledger(engine: Engine) -> Samples:
         },
         metrics.LEDGER_READ: {(): time.monotonic() - began},
         metrics.LEDGER_READ_AT: {(): now},
+    }
+
+
+def _strangers(connection: Connection, engine: Engine) -> Mapping[tuple[str, ...], float]:
+    """Receipts of the last day that found no message, up to ten thousand of a gateway."""
+    now = engine.clock.now()
+    after, before = now - timedelta(days=1), now - STRANGE_AFTER
+    return {
+        (name,): receipts.strangers(connection, name, after=after, before=before, most=10_000)
+        for name in engine.settings.gateways
     }
 
 

@@ -60,6 +60,7 @@ class Event(StrEnum):
     RUN_MISSED = "run.missed"
     LANES_SAID = "lanes.said"
     GATEWAY_FAULT = "gateway.fault"
+    CALLBACK_REFUSED = "callback.refused"
     OFFICE_WAITS = "office.waits"
     DUTY_DONE = "duty.done"
     DUTY_FAILED = "duty.failed"

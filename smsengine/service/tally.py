@@ -23,6 +23,7 @@ class Tally:
     def __init__(self) -> None:
         self._hand_overs: Counter[tuple[str, str, str]] = Counter()
         self._receipts: Counter[tuple[str, str]] = Counter()
+        self._callbacks: Counter[tuple[str, str]] = Counter()
         self._lock = threading.Lock()
 
     def settled(self, gateway: str, settlements: Sequence[Settlement]) -> None:
@@ -41,6 +42,11 @@ class Tally:
             for status, count in counts.items():
                 self._receipts[gateway, status] += count
 
+    def callback(self, gateway: str, answer: str) -> None:
+        """A callback was answered; ``gateway`` is empty for none of ours."""
+        with self._lock:
+            self._callbacks[gateway, answer] += 1
+
     def hand_overs(self) -> Mapping[tuple[str, ...], int]:
         """How many, by gateway, outcome and state."""
         with self._lock:
@@ -50,3 +56,8 @@ class Tally:
         """How many, by gateway and status."""
         with self._lock:
             return {(gate, str(status)): n for (gate, status), n in self._receipts.items()}
+
+    def callbacks(self) -> Mapping[tuple[str, ...], int]:
+        """How many, by gateway and answer."""
+        with self._lock:
+            return {(gate, answer): n for (gate, answer), n in self._callbacks.items()}

@@ -13,6 +13,7 @@ from smsengine.gateways.base import Gateway, Receipt
 from smsengine.receipts.matching import store_receipts
 from smsengine.service import stumbling
 from smsengine.service.bootstrap import Engine
+from smsengine.service.doors import Doors
 from smsengine.service.logs import Event
 from smsengine.service.offers import Acting, Offers, Scheduled, StoppedError
 from smsengine.service.stumbling import in_words, unexpected
@@ -50,6 +51,7 @@ class Works:
         tell: Tell,
         fail: Callable[[BaseException], None],
         tally: Tally,
+        doors: Doors | None = None,
         may_send: Callable[[], bool] = lambda: True,
         look_seconds: float = LOOK_SECONDS,
     ) -> None:
@@ -65,6 +67,7 @@ class Works:
             tell: told events for the log.
             fail: told what ended a thread.
             tally: counts what was handed over and received.
+            doors: knows which gateways are open, for others who use them.
             may_send: says whether the ledger is known to be there, and the right one.
             look_seconds: from one look, or one round, to the next.
         """
@@ -74,6 +77,7 @@ class Works:
         self._beat = beat
         self._tell, self._fail = tell, fail
         self._tally = tally
+        self._doors = doors or Doors()
         self._may_send = may_send
         self._look_seconds = look_seconds
         self._landed = True
@@ -85,11 +89,13 @@ class Works:
         self._ticker = Ticker(
             offer=lambda _job: self._wake.set(), look=self._wake.set, failed=self._fail
         )
-        again = {"office": self._look, **rounds}
+        self._threads = self._make_threads({"office": self._look, **rounds})
+
+    def _make_threads(self, again: Mapping[str, Callable[[], None]]) -> list[threading.Thread]:
         tasks = {"lanes": self._send} | {
             name: partial(self._again_and_again, name, do) for name, do in again.items()
         }
-        self._threads = [
+        return [
             threading.Thread(target=self._guarded, args=(do,), name=name, daemon=True)
             for name, do in tasks.items()
         ]
@@ -134,6 +140,7 @@ class Works:
                 name: opened.enter_context(closing(engine.gateway(name)))
                 for name in engine.settings.gateways
             }
+            opened.enter_context(self._doors.opened(gateways))
             self._check(gateways)
             dispatcher = engine.dispatcher(
                 gateways,
