@@ -16,6 +16,7 @@ from __future__ import annotations
 import ctypes
 import gc
 import json
+import logging
 import os
 import selectors
 import signal
@@ -239,5 +240,7 @@ def _say(what: Mapping[str, Any]) -> None:
 
 
 if __name__ == "__main__":
+    # what a gateway has to say of its connections is no traceback
+    logging.getLogger("smsengine").addHandler(logging.NullHandler())
     gc.freeze()
     Zygote().run()

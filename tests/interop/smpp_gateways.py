@@ -53,6 +53,8 @@ def options(port: int, **changes: Any) -> dict[str, Any]:
         "password": "file:smpp.password",
         "source": "BHXHVN",
         "outstanding": 10,
+        "connect_seconds": 1,
+        "reconnect_seconds": 0.2,
         "respond_seconds": 1,
         "enquire_seconds": 1,
     } | changes
