@@ -161,7 +161,9 @@ def latency(folder: Path, count: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("parts", nargs="*", default=["bare", "sqlite", "long", "postgres", "latency"])
+    parser.add_argument(
+        "parts", nargs="*", default=["bare", "sqlite", "long", "postgres", "latency"]
+    )
     parser.add_argument("--count", type=int, default=200_000)
     parser.add_argument("--tries", type=int, default=3)
     given = parser.parse_args()
