@@ -33,6 +33,7 @@ bench: $(STAMP)         ## the benchmarks; figures in docs/performance.md
 	$(BIN)/python -m bench.planning
 	$(BIN)/python -m bench.figures
 	$(BIN)/python -m bench.sending
+	$(BIN)/python -m bench.callbacks
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info demo

@@ -21,6 +21,9 @@ MOST_HEAD = 16 * 1024
 MOST_BODY = 64 * 1024
 #: Connections at once.
 MOST_LINES = 256
+#: Connections that the kernel holds until they are taken; one that finds no place comes again a
+#: second later.
+_BACKLOG = 1024
 #: A request comes whole within this time, an answer is found and read within that.
 _READ_SECONDS = 10.0
 _ANSWER_SECONDS = 40.0
@@ -80,7 +83,7 @@ class Server:
             OSError: it cannot be taken.
         """
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        self._socket = socket.create_server((host, port), family=family, backlog=512)
+        self._socket = socket.create_server((host, port), family=family)
         self.port: int = self._socket.getsockname()[1]
         self.ask, self.rubbish = ask, rubbish
         self._most = most_lines
@@ -109,7 +112,9 @@ class Server:
             self._loop.close()
 
     async def _serve(self) -> None:
-        server = await self._loop.create_server(lambda: _Line(self, self._loop), sock=self._socket)
+        server = await self._loop.create_server(
+            lambda: _Line(self, self._loop), sock=self._socket, backlog=_BACKLOG
+        )
         try:
             while not self._closing.is_set():
                 self._sweep()
