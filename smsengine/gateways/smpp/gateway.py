@@ -60,6 +60,8 @@ class SmppGateway(Gateway):
         self._meanings = statuses.outcomes(meant(options.codes))
         self._pool, self._inbox = Pool(), Inbox()
         self._links = Links(options, name=site.name, folder=site.folder, pool=self._pool)
+        # So long that an attempt to bind has surely come to its end.
+        self._patience = 2 * options.connect_seconds
         self._turn = threading.Lock()
         self._starting = threading.Lock()
         self._is_started = False
@@ -135,7 +137,7 @@ class SmppGateway(Gateway):
             if self._pool.was_refused(_TURNED_AWAY_SECONDS):
                 return None
             self._ask_again()
-        return self._pool.take(max(parts, 1), most, self._options.connect_seconds)
+        return self._pool.take(max(parts, 1), most, self._patience)
 
     def _ask_again(self) -> None:
         self._pool.ask_again()
@@ -185,7 +187,7 @@ class SmppGateway(Gateway):
         if not self._pool.size:
             self._ask_again()
         where = f"{self._options.host}:{self._options.port}"
-        if not self._pool.wait_for_bind(2 * self._options.connect_seconds):
+        if not self._pool.wait_for_bind(self._patience):
             raise GatewayError(
                 f"{where} {self._pool.trouble.detail}; look at host, port, tls, system_id,"
                 " password, system_type and bind."

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import ssl
 import threading
 from collections.abc import Callable
@@ -174,7 +175,7 @@ class Links:
             self._fail(_unreached(error))
             raise _LostError from error
         if status < 0:
-            self._fail(_unreached(ConnectionResetError("hangs up on our bind")))
+            self._fail(_unreached(ConnectionError("hangs up on our bind")))
         elif status:
             self._fail(statuses.of_bind(status))
         else:
@@ -198,7 +199,8 @@ class Links:
 
 
 def _unreached(error: Exception) -> Outcome:
-    said = str(getattr(error, "strerror", None) or error or type(error).__name__)
-    if isinstance(error, TimeoutError):
-        said = "does not answer in time"
+    said = "does not answer in time"
+    if not isinstance(error, TimeoutError):
+        number = getattr(error, "errno", None)
+        said = os.strerror(number) if number else str(error) or type(error).__name__
     return Outcome(OutcomeKind.TRANSIENT, code="not-reached", detail=said[:200])
