@@ -184,7 +184,7 @@ class SmppGateway(Gateway):
             GatewayError: the SMSC does not answer, or does not let us in.
         """
         self._start()
-        if not self._pool.size:
+        if self._pool.size < self._options.binds:
             self._ask_again()
         where = f"{self._options.host}:{self._options.port}"
         if not self._pool.wait_for_bind(self._patience):

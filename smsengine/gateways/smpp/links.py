@@ -15,6 +15,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import TimeoutError as NotInTimeError
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from tenacity import AsyncRetrying, retry_if_exception_type, wait_exponential, wait_random
@@ -37,6 +38,15 @@ class _LostError(Exception):
     """No connection came about, or not for long."""
 
 
+class _Bind:
+    """One of the binds that are to be up."""
+
+    def __init__(self, kind: Command) -> None:
+        self.kind = kind
+        #: the last attempt met with a refusal of our name or password
+        self.is_refused = False
+
+
 class Links:
     """The connections of one gateway."""
 
@@ -55,7 +65,6 @@ class Links:
         self._tasks: list[asyncio.Task[None]] = []
         self._sessions: set[Session] = set()
         self._asked: asyncio.Event
-        self._is_refused = False
         self._body = bind_body(
             system_id=options.system_id,
             password=options.password.reveal(),
@@ -70,7 +79,7 @@ class Links:
         async def begin() -> None:
             self._asked = asyncio.Event()
             self._tasks += [
-                asyncio.create_task(self._keep(owner, kind))
+                asyncio.create_task(self._keep(owner, _Bind(kind)))
                 for _ in range(self._options.binds)
                 for kind in kinds
             ]
@@ -114,7 +123,7 @@ class Links:
 
     # -- one bind ----------------------------------------------------------------------------------
 
-    async def _keep(self, owner: Owner, kind: Command) -> None:
+    async def _keep(self, owner: Owner, bind: _Bind) -> None:
         """Keep one bind up, for ever."""
         while True:
             async for attempt in AsyncRetrying(
@@ -123,27 +132,27 @@ class Links:
                     multiplier=_FIRST_PAUSE_SECONDS, max=self._options.reconnect_seconds
                 )
                 + wait_random(0, 0.1),
-                sleep=self._rest,
+                sleep=partial(self._rest, bind),
             ):
                 with attempt:
-                    await self._live(owner, kind)
+                    await self._live(owner, bind)
 
-    async def _rest(self, seconds: float) -> None:
+    async def _rest(self, bind: _Bind, seconds: float) -> None:
         """Wait between two attempts; where we are not let in, until somebody wants to send."""
         self._asked.clear()
-        if self._is_refused:
+        if bind.is_refused:
             await self._asked.wait()
         else:
             await asyncio.sleep(min(seconds, self._options.reconnect_seconds))
 
-    async def _live(self, owner: Owner, kind: Command) -> None:
+    async def _live(self, owner: Owner, bind: _Bind) -> None:
         """One connection, from its beginning to its end."""
         session = self._new(owner)
         self._sessions.add(session)
         begun = self.loop.time()
         try:
-            await self._open(session, kind)
-            if kind is not Command.BIND_RECEIVER:
+            await self._open(session, bind)
+            if bind.kind is not Command.BIND_RECEIVER:
                 self._pool.opened(session)
             why = await session.end
         finally:
@@ -161,7 +170,7 @@ class Links:
             enquire_seconds=self._options.enquire_seconds,
         )
 
-    async def _open(self, session: Session, kind: Command) -> None:
+    async def _open(self, session: Session, bind: _Bind) -> None:
         """Connect and bind.
 
         Raises:
@@ -170,16 +179,16 @@ class Links:
         try:
             async with asyncio.timeout(self._options.connect_seconds):
                 await self._connect(lambda: session)
-                status = await session.bind(kind, self._body)
+                status = await session.bind(bind.kind, self._body)
         except (OSError, ValueError) as error:  # the latter for what is no name of a host
-            self._fail(_unreached(error))
+            self._fail(bind, _unreached(error))
             raise _LostError from error
         if status < 0:
-            self._fail(_unreached(ConnectionError("hangs up on our bind")))
+            self._fail(bind, _unreached(ConnectionError("hangs up on our bind")))
         elif status:
-            self._fail(statuses.of_bind(status))
+            self._fail(bind, statuses.of_bind(status))
         else:
-            self._is_refused = False
+            bind.is_refused = False
             return
         raise _LostError
 
@@ -192,8 +201,8 @@ class Links:
         ca = self._options.ca
         return ssl.create_default_context(cafile=str(self._folder / ca) if ca else None)
 
-    def _fail(self, why: Outcome) -> None:
-        self._is_refused = why.kind is OutcomeKind.REJECTED
+    def _fail(self, bind: _Bind, why: Outcome) -> None:
+        bind.is_refused = why.kind is OutcomeKind.REJECTED
         _logger.warning("%s: no bind: %s (%s)", self._name, why.detail, why.code)
         self._pool.failed(why)
 

@@ -46,8 +46,10 @@ class Pool:
             self._changed.notify_all()
 
     def failed(self, why: Outcome) -> None:
-        """No bind came about."""
+        """A bind did not come about; while another one is up, that is no trouble of ours."""
         with self._changed:
+            if self._open:
+                return
             self._trouble = why
             if why.kind is OutcomeKind.REJECTED:
                 self._refused_at = time.monotonic()

@@ -33,7 +33,7 @@ _STATES = (
     *("UNDELIV", "ACCEPTD", "UNKNOWN", "REJECTD", "SKIPPED"),
 )
 _FIELDS = {
-    "id": re.compile(r"(?<![^\s,;])id\s*:\s*([^\s,;]+)", re.I),
+    "id": re.compile(r"(?<![^\s,;])id\s*:\s*([^\s,;:]+)(?![^\s,;])", re.I),
     "stat": re.compile(r"\bstat(?:us)?\s*:\s*([a-z]+)", re.I),
     "err": re.compile(r"\berr(?:or)?\s*:\s*(\w+)", re.I),
 }

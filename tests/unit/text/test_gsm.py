@@ -1,10 +1,12 @@
-"""Counting segments at their edges."""
+"""Counting and cutting segments at their edges."""
 
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from smsengine.text.gsm import Measure, measure
+from smsengine.text.gsm import Measure, cut, measure, septets
 
 CASES = [
     ("", Measure("gsm7", 0, 1)),
@@ -46,3 +48,40 @@ def test_an_escaped_character_takes_two_septets(char: str) -> None:
 def test_a_plain_text_with_an_escape_is_not_on_the_short_way() -> None:
     """159 letters and a bracket are 161 septets."""
     assert Measure("gsm7", 161, 2) == measure("a" * 159 + "[")
+
+
+@given(text=st.text(max_size=400))
+def test_a_text_is_cut_into_as_many_segments_as_are_counted(text: str) -> None:
+    """Together they are the text, and none of them is longer than a segment."""
+    way, parts = cut(text)
+    counted = measure(text)
+    assert (text, counted.encoding, counted.segments) == ("".join(parts), way, len(parts))
+    most = {"gsm7": (160, 153), "ucs2": (70, 67)}[way][len(parts) > 1]
+    assert all(measure(part).units <= most for part in parts if measure(part).encoding == way)
+
+
+def test_neither_an_escape_nor_a_surrogate_pair_is_cut_in_two() -> None:
+    """The part before it stays one shorter."""
+    assert ["x" * 152, "€" + "y" * 20] == cut("x" * 152 + "€" + "y" * 20)[1]
+    assert ["ố" * 66, "😀" + "ố" * 20] == cut("ố" * 66 + "😀" + "ố" * 20)[1]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("So tien", b"So tien"),
+        ("@$_", b"\x00\x02\x11"),
+        ("Éé\n", b"\x1f\x05\x0a"),
+        ("[€]", b"\x1b<\x1be\x1b>"),
+        ("Δà", b"\x10\x7f"),
+    ],
+)
+def test_septets_are_those_of_the_alphabet(text: str, expected: bytes) -> None:
+    """By the tables of 3GPP TS 23.038, one septet in an octet."""
+    assert expected == septets(text)
+
+
+def test_septets_of_another_alphabet_are_refused() -> None:
+    """Nothing is replaced silently."""
+    with pytest.raises(KeyError):
+        septets("đ")
