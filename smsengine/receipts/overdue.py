@@ -10,8 +10,8 @@ from smsengine.store import awaiting
 from smsengine.store import receipts as stored
 from smsengine.store.engine import Store
 
-#: Messages that are asked about at one time.
-ASKED_AT_ONCE = 100
+#: Messages that are asked about at one time: half a minute where each is a request.
+ASKED_AT_ONCE = 500
 #: Runs that were sealed longer ago than this are let be, beside the time that receipts have.
 _LATELY = timedelta(days=14)
 _PIECE = 2000
@@ -49,19 +49,16 @@ def give_up(store: Store, name: str, *, now: datetime, after: timedelta) -> int:
     Returns:
         How many messages are unconfirmed now.
     """
+    before = now - after
     with store.read() as connection:
         if not stored.has_any(connection, name):
             return 0
-    count, piece = 0, _PIECE
-    while piece == _PIECE:
+        ids = awaiting.all_of(
+            connection, name, sealed_after=before - _LATELY, accepted_before=before
+        )
+    count = 0
+    for start in range(0, len(ids), _PIECE):
+        some = ids[start : start + _PIECE]
         with store.write() as connection:
-            piece = awaiting.give_up(
-                connection,
-                name,
-                sealed_after=now - after - _LATELY,
-                accepted_before=now - after,
-                now=now,
-                limit=_PIECE,
-            )
-        count += piece
+            count += awaiting.give_up(connection, some, accepted_before=before, now=now)
     return count

@@ -83,7 +83,7 @@ class Dispatcher:
         self._is_over: Callable[[], bool] = lambda: False
         self._may_claim: Callable[[], bool] = lambda: True
         self._next_look = self._next_recovery = 0.0
-        self._waited = False
+        self._waited = self._settled = False
         self._questions = Questions(
             store=store, clock=clock, receive=receive, tell=tell, wake=wake, at=at
         )
@@ -214,6 +214,7 @@ class Dispatcher:
             self._journal.all_landed()
             if any(moved):
                 self._next_look = 0.0
+        self._settled = self._settled or any(moved)
         if any(moved) or looked:
             self._waited = False
             return
@@ -256,6 +257,9 @@ class Dispatcher:
             lane.know(rows[name], now)
             lane.stop_runs(halted)
             self._questions.ask(lane)
+        if self._settled:
+            self._settled = False
+            self._questions.look_again([*self._lanes])
         sending = [run for run in under_way if run.state is RunState.SENDING]
         routes = {run.gateway: self._known_route(run) for run in sending}
         self._work = Work(

@@ -63,20 +63,30 @@ def some(
     ]
 
 
-def give_up(
-    connection: Connection,
-    gateway: str,
-    *,
-    sealed_after: datetime,
-    accepted_before: datetime,
-    now: datetime,
-    limit: int,
-) -> int:
-    """Count on a receipt no more, for some messages; returns for how many."""
-    picked = (
+def all_of(
+    connection: Connection, gateway: str, *, sealed_after: datetime, accepted_before: datetime
+) -> Sequence[int]:
+    """The ids of all of them, by one look at each run."""
+    statement = (
         select(messages.c.id)
         .where(_awaited(gateway, sealed_after, accepted_before))
-        .limit(limit)
+        .order_by(messages.c.id)
+    )
+    return connection.execute(statement).scalars().all()
+
+
+def give_up(
+    connection: Connection, ids: Sequence[int], *, accepted_before: datetime, now: datetime
+) -> int:
+    """Count on a receipt no more, for these messages where none has come; returns for how many."""
+    picked = (
+        select(messages.c.id)
+        .where(
+            messages.c.id.in_(ids),
+            messages.c.state == literal_column(f"'{MessageState.ACCEPTED}'"),
+            messages.c.settled_at < accepted_before,
+        )
+        .order_by(messages.c.id)
         .with_for_update(skip_locked=True)
         .cte("picked")
     )
