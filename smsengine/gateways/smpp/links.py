@@ -65,6 +65,8 @@ class Links:
         self._tasks: list[asyncio.Task[None]] = []
         self._sessions: set[Session] = set()
         self._asked: asyncio.Event
+        # What stands in the log already.
+        self._said: Outcome | None = None
         self._body = bind_body(
             system_id=options.system_id,
             password=options.password.reveal(),
@@ -188,7 +190,7 @@ class Links:
         elif status:
             self._fail(bind, statuses.of_bind(status))
         else:
-            bind.is_refused = False
+            bind.is_refused, self._said = False, None
             return
         raise _LostError
 
@@ -203,13 +205,19 @@ class Links:
 
     def _fail(self, bind: _Bind, why: Outcome) -> None:
         bind.is_refused = why.kind is OutcomeKind.REJECTED
-        _logger.warning("%s: no bind: %s (%s)", self._name, why.detail, why.code)
+        if why != self._said:
+            _logger.warning("%s: no bind: %s (%s)", self._name, why.detail, why.code)
+        self._said = why
         self._pool.failed(why)
 
 
 def _unreached(error: Exception) -> Outcome:
-    said = "does not answer in time"
-    if not isinstance(error, TimeoutError):
-        number = getattr(error, "errno", None)
-        said = os.strerror(number) if number else str(error) or type(error).__name__
+    if isinstance(error, TimeoutError):
+        said = "does not answer in time"
+    elif isinstance(error, ssl.SSLError):
+        said = f"is not trusted: {getattr(error, 'verify_message', '') or error.reason or error}"
+    elif isinstance(error, OSError) and error.errno is not None:
+        said = os.strerror(error.errno)
+    else:
+        said = str(error) or type(error).__name__
     return Outcome(OutcomeKind.TRANSIENT, code="not-reached", detail=said[:200])
