@@ -223,3 +223,14 @@ def fenced(because: str, at: datetime) -> News:
         text=f"Nothing is sent from this machine: {masked(said)}\n"
         "Look: smsengine doctor; when you know why: smsengine doctor --adopt",
     )
+
+
+def strangers(gateway: str, count: int, *, most: int, now: datetime) -> News:
+    """Receipts of the last day speak of no message of ours; many of them are no accident."""
+    said = f"{count} receipts" if count < most else f"At least {most} receipts"
+    return News(
+        key=f"strangers {gateway} {now.astimezone(VIETNAM).date()} {count >= most}",
+        grade=Grade.WARNING if count >= most else Grade.NOTE,
+        text=f"{said} of {gateway} since yesterday speak of no message of ours.\n"
+        "Does another system use the same account? Was the ledger restored? See docs/receipts.md",
+    )

@@ -19,18 +19,22 @@ from smsengine.identity import is_surely_running
 from smsengine.lifecycle import Grade
 from smsengine.planning.planner import discard_abandoned
 from smsengine.receipts import overdue
+from smsengine.receipts.matching import STRANGE_AFTER, match_parked
 from smsengine.sending import journal
-from smsengine.service import backups, room
+from smsengine.service import alarming, backups, room
 from smsengine.service.alarming import News
 from smsengine.service.bootstrap import Engine
 from smsengine.service.duties import Duty
 from smsengine.service.purging import Purger, kept_until
 from smsengine.service.room import Room
-from smsengine.store import attempts, care
+from smsengine.store import attempts, care, receipts
 
 #: One purge takes no longer; the next one goes on.
 _PURGE_WITHIN = timedelta(seconds=20)
 _ASK_EVERY = timedelta(minutes=10)
+_PARKED_FOR = timedelta(days=3)
+#: So many receipts of strangers in a day are no accident; they are not counted further.
+_MOST_STRANGERS = 1000
 _PLANNERS_PATIENCE = timedelta(hours=1)
 _JOURNALS_KEPT = timedelta(days=31)
 _LONGEST_NAME = 60
@@ -48,6 +52,7 @@ def ledger_duties(engine: Engine) -> list[Duty]:
         Duty(name="purge", every=six, do=partial(_purge, engine)),
         Duty(name="stray plans", every=hour, do=partial(_discard_strays, engine)),
         Duty(name="receipts", every=_ASK_EVERY, do=partial(_look_after_receipts, engine)),
+        Duty(name="parked receipts", every=hour, do=partial(_look_at_parked, engine)),
         Duty(name="vacuum", at=time(3, 30), do=partial(_tidy, engine)),
     ]
     backup = engine.settings.backup
@@ -99,6 +104,24 @@ def _look_after_receipts(engine: Engine, now: datetime) -> str:
             given_up += overdue.give_up(engine.store, name, now=now, after=after)
     said = f"{told} told when asked, {given_up} unconfirmed"
     return f"{said}; {' '.join(faults)}" if faults else said
+
+
+def _look_at_parked(engine: Engine, now: datetime) -> str:
+    """Look again at receipts whose doubtful message may have been found out, and count the rest."""
+    matched = strangers = 0
+    for name in engine.settings.gateways:
+        matched += match_parked(engine.store, name, now, since=now - _PARKED_FOR)
+        with engine.store.write() as connection:
+            after, before = now - timedelta(days=1), now - STRANGE_AFTER
+            found = receipts.strangers(
+                connection, name, after=after, before=before, most=_MOST_STRANGERS
+            )
+            if found:
+                alarming.strangers(name, found, most=_MOST_STRANGERS, now=now).sound(
+                    connection, now
+                )
+        strangers += found
+    return f"{matched} matched, {strangers} of the last day speak of no message of ours"
 
 
 def _tidy(engine: Engine, _now: datetime) -> str:
