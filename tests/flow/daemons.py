@@ -80,10 +80,9 @@ class Daemon:
     def ready(self) -> list[str]:
         """Why it says that it does not work; nothing when it does."""
         (port,) = (each["web"] for each in self.events() if each["event"] == "daemon.started")
-        connection = HTTPConnection("127.0.0.1", port, timeout=10)
-        connection.request("GET", "/readyz")
-        with closing(connection.getresponse()) as answer:
-            return list(json.load(answer)["reasons"])
+        with closing(HTTPConnection("127.0.0.1", port, timeout=10)) as connection:
+            connection.request("GET", "/readyz")
+            return list(json.load(connection.getresponse())["reasons"])
 
     def end(self, number: int = signal.SIGTERM, seconds: float = 90) -> int:
         """Send it a signal, and wait for its end."""
