@@ -187,7 +187,7 @@ def _run_parts(given: argparse.Namespace, folder: Path) -> None:
             urls = (server.create_database() for _ in range(given.tries))
             to_the_wire("PostgreSQL", urls, folder, given.count, 10_000)
     if "latency" in given.parts:
-        latency(folder, 20_000)
+        latency(folder, 60_000)
 
 
 if __name__ == "__main__":
