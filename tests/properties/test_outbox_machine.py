@@ -352,7 +352,7 @@ class Machine(World, RuleBasedStateMachine):
 
 CHAOS = os.environ.get("SMSENGINE_CHAOS", "")
 #: The chances of the stories, by ledger; those on PostgreSQL take twice as long.
-STORIES = {"sqlite": range(20), "postgres": range(30, 40)}
+STORIES = {"sqlite": range(14), "postgres": range(30, 37)}
 SETTINGS = settings(
     # One story: hypothesis would tell most others by copying bits of it. Before it comes an empty.
     max_examples=2,
