@@ -223,6 +223,7 @@ def test_one_silence_does_not_put_the_others_in_doubt() -> None:
     with Smsc(faults={Fault.SILENCE: [5]}) as smsc, opened(smsc.port) as gateway:
         found = kinds(gateway.send(messages(10), cleared))
         assert {OutcomeKind.ACCEPTED: 9, OutcomeKind.UNKNOWN: 1} == found
+        wait_for(smsc, "bind_transceiver", 2)  # a place would be lost for ever
 
 
 def test_a_code_of_the_contract_goes_before_the_table() -> None:
