@@ -8,17 +8,9 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 
-from smsengine.gateways.http_exchange import Reply, Request
+from smsengine.gateways.http_exchange import Reply, Request, always, nothing
 from smsengine.gateways.http_line import Line
 from smsengine.gateways.http_trust import trusting
-
-
-def _always(_index: int) -> bool:
-    return True
-
-
-def _nothing(_index: int, _reply: Reply) -> None:
-    pass
 
 
 class HttpClient:
@@ -46,8 +38,8 @@ class HttpClient:
     def post_many(
         self,
         requests: Sequence[Request],
-        before: Callable[[int], bool] = _always,
-        after: Callable[[int, Reply], None] = _nothing,
+        before: Callable[[int], bool] = always,
+        after: Callable[[int, Reply], None] = nothing,
     ) -> list[Reply]:
         """Make exchanges at once, each at most once, whatever becomes of it.
 

@@ -20,7 +20,7 @@ from pathlib import Path
 import pycurl
 
 from smsengine.gateways.http_curl_exchange import Exchange
-from smsengine.gateways.http_exchange import Reply, Request
+from smsengine.gateways.http_exchange import Reply, Request, always, nothing
 from smsengine.gateways.http_trust import trusted_pem
 
 #: How exact a time-out is, as a share of it, and at most in seconds.
@@ -41,14 +41,6 @@ def shares(connections: int) -> tuple[int, int]:
     """How many threads share so many connections, and how many each has at most."""
     bundles = min(connections, _MOST_BUNDLES)
     return bundles, -(-connections // bundles)
-
-
-def _always(_index: int) -> bool:
-    return True
-
-
-def _nothing(_index: int, _reply: Reply) -> None:
-    pass
 
 
 class CurlClient:
@@ -79,8 +71,8 @@ class CurlClient:
     def post_many(
         self,
         requests: Sequence[Request],
-        before: Callable[[int], bool] = _always,
-        after: Callable[[int, Reply], None] = _nothing,
+        before: Callable[[int], bool] = always,
+        after: Callable[[int, Reply], None] = nothing,
     ) -> list[Reply]:
         """Make exchanges at once, each at most once, whatever becomes of it.
 

@@ -98,3 +98,12 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
         error = (
             reason if isinstance(reason, BaseException) else error.__cause__ or error.__context__
         )
+
+
+def always(_index: int) -> bool:
+    """Clear whatever is asked about."""
+    return True
+
+
+def nothing(_index: int, _reply: Reply) -> None:
+    """Want to know of no reply."""

@@ -20,7 +20,7 @@ from urllib.parse import parse_qsl, urlencode
 from smsengine.clock import Clock
 from smsengine.errors import GatewayError
 from smsengine.gateways.base import Vault
-from smsengine.gateways.http_exchange import Phase, Reply, Request
+from smsengine.gateways.http_exchange import Phase, Reply, Request, always, nothing
 from smsengine.gateways.http_log import Redactor
 
 #: A token is renewed so many seconds before it ends; a short one after half of its time.
@@ -169,8 +169,8 @@ class LoggedIn:
     def post_many(
         self,
         requests: Sequence[Request],
-        before: Callable[[int], bool] = lambda _index: True,
-        after: Callable[[int, Reply], None] = lambda _index, _reply: None,
+        before: Callable[[int], bool] = always,
+        after: Callable[[int, Reply], None] = nothing,
     ) -> list[Reply]:
         """Make exchanges at once; those with a stale token once more.
 
