@@ -29,6 +29,11 @@ class Secret:
     __str__ = __repr__
 
 
+def revealed(secret: Secret | None) -> str:
+    """The value of a secret that need not be given; empty where it is not."""
+    return secret.reveal() if secret is not None else ""
+
+
 def is_reference(text: str) -> bool:
     """Say whether a setting names a secret instead of holding a value."""
     return re.match(r"\$\{\w+\}$|file:|credential:", text) is not None

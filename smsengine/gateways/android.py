@@ -17,7 +17,7 @@ from typing import Any
 
 from pydantic import Field
 
-from smsengine.config.secret import SecretField
+from smsengine.config.secret import SecretField, revealed
 from smsengine.gateways.base import (
     Acknowledgement,
     Asked,
@@ -80,8 +80,8 @@ class AndroidVendor(Vendor):
         password = options.password.reveal()
         basic = base64.b64encode(f"{options.user}:{password}".encode()).decode("ascii")
         self._headers = {"Authorization": f"Basic {basic}"}
-        self._key = options.signing_key.reveal() if options.signing_key else ""
-        self._token = options.callback_token.reveal() if options.callback_token else ""
+        self._key = revealed(options.signing_key)
+        self._token = revealed(options.callback_token)
         self.secrets = [each for each in (password, basic, self._key, self._token) if each]
         self.capabilities = Capabilities(
             max_batch=1,

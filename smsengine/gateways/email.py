@@ -18,7 +18,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from smsengine.clock import Clock
-from smsengine.config.secret import Secret, SecretField
+from smsengine.config.secret import Secret, SecretField, revealed
 from smsengine.config.yaml import Model
 from smsengine.errors import GatewayError
 from smsengine.gateways.base import (
@@ -105,7 +105,7 @@ class EmailGateway(Gateway):
             port=options.port or _PORTS[options.tls],
             tls=options.tls,
             user=options.user or "",
-            password=options.password.reveal() if options.password else "",
+            password=revealed(options.password),
             ca=folder / options.ca if options.ca else None,
             seconds=options.timeout_seconds,
         )

@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 
 from pydantic import Field
 
-from smsengine.config.secret import SecretField
+from smsengine.config.secret import SecretField, revealed
 from smsengine.gateways.base import (
     Acknowledgement,
     Asked,
@@ -34,7 +34,7 @@ from smsengine.gateways.http_exchange import Reply, Request
 from smsengine.gateways.http_gateway import Vendor
 from smsengine.gateways.http_outcomes import Codes, coded, default_outcome, unreadable
 from smsengine.gateways.http_reading import amount, document, has_token, text
-from smsengine.gateways.http_transport import TransportOptions, open_http
+from smsengine.gateways.http_transport import TokenOptions, open_http
 
 _REJECTED = OutcomeKind.REJECTED
 #: CodeResult: what it means. What is missing here is a refusal whose code is kept.
@@ -88,15 +88,12 @@ _REFUSED = "4"
 _IDEMPOTENCY_SECONDS = 24 * 3600
 
 
-class Options(TransportOptions):
+class Options(TokenOptions):
     """Keys of a gateway of kind ``esms``."""
 
     api_key: SecretField
     secret_key: SecretField
     brandname: str = Field(min_length=1, max_length=11, description="registered with eSMS")
-    callback_token: SecretField | None = Field(
-        default=None, description="last part of the callback's path; without it none is believed"
-    )
     sandbox: bool = Field(default=False, description="eSMS checks, and sends nothing")
     url: str = Field(
         default="https://rest.esms.vn/MainService.svc/json", description="of the vendor's service"
@@ -109,7 +106,7 @@ class EsmsVendor(Vendor):
     def __init__(self, options: Options) -> None:
         self._options = options
         self.url = options.url.rstrip("/")
-        token = options.callback_token.reveal() if options.callback_token else ""
+        token = revealed(options.callback_token)
         self._key, self._secret = options.api_key.reveal(), options.secret_key.reveal()
         self._token = token
         self.secrets = [each for each in (self._secret, self._key, token) if each]

@@ -16,7 +16,7 @@ from datetime import datetime
 
 from pydantic import Field
 
-from smsengine.config.secret import SecretField
+from smsengine.config.secret import SecretField, revealed
 from smsengine.gateways.base import (
     Acknowledgement,
     Callback,
@@ -36,7 +36,7 @@ from smsengine.gateways.http_login import Login, NotNowError, Token, with_header
 from smsengine.gateways.http_options import Meaning, Url
 from smsengine.gateways.http_outcomes import Codes, coded, default_outcome, unreadable
 from smsengine.gateways.http_reading import document, has_token, meant, text
-from smsengine.gateways.http_transport import TransportOptions, open_http
+from smsengine.gateways.http_transport import TokenOptions, open_http
 
 _REJECTED = OutcomeKind.REJECTED
 #: ``error`` of an answer and ``Error`` of a report. What is missing here is a refusal.
@@ -71,7 +71,7 @@ _NOT_NOW = frozenset({"1006", "1007"})
 _TOKEN_SECONDS = 3600.0
 
 
-class Options(TransportOptions):
+class Options(TokenOptions):
     """Keys of a gateway of kind ``fpt``."""
 
     client_id: str = Field(min_length=1)
@@ -80,9 +80,6 @@ class Options(TransportOptions):
     scope: str = Field(default="send_brandname_otp send_brandname", min_length=1)
     bearer: bool = Field(
         default=False, description="the token goes into a header, not where the manual puts it"
-    )
-    callback_token: SecretField | None = Field(
-        default=None, description="last part of the callback's path; without it none is believed"
     )
     codes: Mapping[str, Meaning] = Field(
         default_factory=dict, description="error: what it means, before the built-in table"
@@ -141,7 +138,7 @@ class FptVendor(Vendor):
         self._options = options
         self._session_id = session_id
         self._codes = {**ERRORS, **meant(options.codes)}
-        self._token = options.callback_token.reveal() if options.callback_token else ""
+        self._token = revealed(options.callback_token)
         self.url = options.url.rstrip("/")
         self.login = FptLogin(options, session_id)
         self.secrets = [each for each in (options.client_secret.reveal(), self._token) if each]

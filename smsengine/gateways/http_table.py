@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
+from smsengine.config.secret import revealed
 from smsengine.gateways.base import (
     Acknowledgement,
     Callback,
@@ -54,7 +55,7 @@ class TableVendor(Vendor):
 
     def __init__(self, options: HttpOptions) -> None:
         self._options = options
-        self._key = options.key.reveal() if options.key is not None else ""
+        self._key = revealed(options.key)
         self._headers = _authorization(options, self._key)
         self.url = options.url
         self.login = TableLogin(options, self._key) if options.login is not None else None

@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from smsengine.config.secret import SecretField
 from smsengine.config.yaml import Model
 from smsengine.errors import MissingExtraError
 from smsengine.gateways.base import Capabilities, Site
@@ -26,6 +27,14 @@ class TransportOptions(Model):
     connect_timeout_seconds: float = Field(default=5, gt=0, le=60)
     read_timeout_seconds: float = Field(default=30, gt=0, le=300)
     exchange_log: str | None = Field(default=None, min_length=1, description="file of exchanges")
+
+
+class TokenOptions(TransportOptions):
+    """Keys of those whose vendor signs nothing: a callback is known by the end of its path."""
+
+    callback_token: SecretField | None = Field(
+        default=None, description="last part of the callback's path; without it none is believed"
+    )
 
 
 def open_http(vendor: Vendor, options: TransportOptions, site: Site) -> HttpGateway:

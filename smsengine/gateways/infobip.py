@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 
 from pydantic import Field
 
-from smsengine.config.secret import SecretField
+from smsengine.config.secret import SecretField, revealed
 from smsengine.gateways.base import (
     Acknowledgement,
     Asked,
@@ -39,7 +39,7 @@ from smsengine.gateways.http_reading import (
     results_by_reference,
     text,
 )
-from smsengine.gateways.http_transport import TransportOptions, open_http
+from smsengine.gateways.http_transport import TokenOptions, open_http
 
 _REJECTED = OutcomeKind.REJECTED
 #: Group of a status in the answer to a message: what it means.
@@ -78,16 +78,13 @@ REPORTED: Mapping[str, ReceiptStatus] = {
 _PER_REQUEST = 100
 
 
-class Options(TransportOptions):
+class Options(TokenOptions):
     """Keys of a gateway of kind ``infobip``."""
 
     url: str = Field(description="https://NAME.api.infobip.com, the account's own address")
     key: SecretField
     sender: str = Field(min_length=1, max_length=15)
     callback: str | None = Field(default=None, description="our address for reports")
-    callback_token: SecretField | None = Field(
-        default=None, description="last part of the callback's path; without it none is believed"
-    )
 
 
 class InfobipVendor(Vendor):
@@ -100,7 +97,7 @@ class InfobipVendor(Vendor):
         self.url = options.url.rstrip("/")
         key = options.key.reveal()
         self._headers = {"Authorization": f"App {key}", "Accept": "application/json"}
-        self._token = options.callback_token.reveal() if options.callback_token else ""
+        self._token = revealed(options.callback_token)
         self.secrets = [each for each in (key, self._token) if each]
         self.capabilities = Capabilities(
             max_batch=_PER_REQUEST,

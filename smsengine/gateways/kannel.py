@@ -15,7 +15,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
-from smsengine.config.secret import Secret, SecretField
+from smsengine.config.secret import Secret, SecretField, revealed
 from smsengine.gateways.base import (
     Acknowledgement,
     Callback,
@@ -124,8 +124,8 @@ class KannelVendor(Vendor):
         self._options = options
         self.url = options.url
         self._password = options.password.reveal()
-        self._token = options.callback_token.reveal() if options.callback_token else ""
-        self._status_password = options.status_password.reveal() if options.status_password else ""
+        self._token = revealed(options.callback_token)
+        self._status_password = revealed(options.status_password)
         kept = (self._password, self._token, self._status_password)
         self.secrets = [each for each in kept if each]
         self.capabilities = Capabilities(max_batch=1, concurrency=options.connections)

@@ -14,7 +14,7 @@ from typing import Any
 
 from pydantic import Field
 
-from smsengine.config.secret import SecretField
+from smsengine.config.secret import SecretField, revealed
 from smsengine.gateways.base import (
     Acknowledgement,
     Asked,
@@ -38,7 +38,7 @@ from smsengine.gateways.http_outcomes import (
     unreadable,
 )
 from smsengine.gateways.http_reading import amount, at, document, has_token, text
-from smsengine.gateways.http_transport import TransportOptions, open_http
+from smsengine.gateways.http_transport import TokenOptions, open_http
 
 _REJECTED = OutcomeKind.REJECTED
 #: What a code means. What is missing here is a refusal whose code is kept.
@@ -61,15 +61,12 @@ _RATE = "429"
 _FOR_GOOD = 64
 
 
-class Options(TransportOptions):
+class Options(TokenOptions):
     """Keys of a gateway of kind ``speedsms``."""
 
     access_token: SecretField
     sender: str = Field(default="", max_length=11, description="brandname; empty for sms_type 2")
     sms_type: int = Field(default=3, ge=1, le=8, description="3 is a registered brandname")
-    callback_token: SecretField | None = Field(
-        default=None, description="last part of the callback's path; without it none is believed"
-    )
     url: str = Field(default="https://api.speedsms.vn/index.php")
 
 
@@ -80,7 +77,7 @@ class SpeedSmsVendor(Vendor):
         self._options = options
         self.url = options.url.rstrip("/")
         token = options.access_token.reveal()
-        self._token = options.callback_token.reveal() if options.callback_token else ""
+        self._token = revealed(options.callback_token)
         basic = base64.b64encode(f"{token}:x".encode()).decode("ascii")
         self._headers = {"Authorization": f"Basic {basic}", "Content-Type": "application/json"}
         self.secrets = [each for each in (token, basic, self._token) if each]

@@ -18,7 +18,7 @@ from urllib.parse import urlencode
 from pydantic import Field
 
 from smsengine.clock import VIETNAM
-from smsengine.config.secret import SecretField
+from smsengine.config.secret import SecretField, revealed
 from smsengine.gateways.base import (
     Acknowledgement,
     Asked,
@@ -165,7 +165,7 @@ class ZnsVendor(Vendor):
         self._options = options
         self.url = options.url.rstrip("/")
         self.login = ZnsLogin(options)
-        self._oa_secret = options.oa_secret.reveal() if options.oa_secret else ""
+        self._oa_secret = revealed(options.oa_secret)
         secrets = (options.app_secret.reveal(), options.refresh_token.reveal(), self._oa_secret)
         self.secrets = [each for each in secrets if each]
         self.capabilities = Capabilities(
