@@ -7,7 +7,6 @@ be another phone or have forgotten.
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import hmac
 import json
@@ -30,7 +29,7 @@ from smsengine.gateways.base import (
     Receipt,
     ReceiptStatus,
 )
-from smsengine.gateways.http_exchange import Reply, Request
+from smsengine.gateways.http_exchange import Reply, Request, base_64
 from smsengine.gateways.http_gateway import Vendor
 from smsengine.gateways.http_outcomes import default_outcome, pause_seconds, unreadable
 from smsengine.gateways.http_reading import at, document, has_token, text
@@ -78,7 +77,7 @@ class AndroidVendor(Vendor):
         self._options = options
         self.url = options.url.rstrip("/")
         password = options.password.reveal()
-        basic = base64.b64encode(f"{options.user}:{password}".encode()).decode("ascii")
+        basic = base_64(f"{options.user}:{password}")
         self._headers = {"Authorization": f"Basic {basic}"}
         self._key = revealed(options.signing_key)
         self._token = revealed(options.callback_token)
@@ -146,10 +145,10 @@ class AndroidVendor(Vendor):
         """HMAC-SHA256 of body and timestamp by the app's key; else the token in the path."""
         if not self._key:
             return has_token(callback, self._token)
-        named = {name.lower(): value for name, value in callback.headers.items()}
-        signed = callback.body + named.get("x-timestamp", "").encode(errors="replace")
+        stamp = callback.header("x-timestamp") or ""
+        signed = callback.body + stamp.encode(errors="replace")
         expected = hmac.new(self._key.encode(), signed, hashlib.sha256).hexdigest()
-        given = named.get("x-signature", "").encode(errors="replace")
+        given = (callback.header("x-signature") or "").encode(errors="replace")
         return hmac.compare_digest(given, expected.encode())
 
     def parse_callback(self, callback: Callback) -> tuple[Sequence[Receipt], Acknowledgement]:

@@ -153,6 +153,10 @@ class Callback:
     url: str = ""
     remote: str = ""
 
+    def header(self, name: str) -> str | None:
+        """A header by its name, in any case."""
+        return next((v for key, v in self.headers.items() if key.lower() == name.lower()), None)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Acknowledgement:

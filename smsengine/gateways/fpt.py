@@ -8,7 +8,6 @@ again, so a doubt stays a doubt until a report settles it. The same number means
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
@@ -30,7 +29,7 @@ from smsengine.gateways.base import (
     Scope,
     Site,
 )
-from smsengine.gateways.http_exchange import Reply, Request
+from smsengine.gateways.http_exchange import Reply, Request, base_64
 from smsengine.gateways.http_gateway import HttpGateway, Vendor
 from smsengine.gateways.http_login import Login, NotNowError, Token, with_header, with_json_field
 from smsengine.gateways.http_options import Meaning, Url
@@ -150,7 +149,7 @@ class FptVendor(Vendor):
             "session_id": self._session_id,
             "BrandName": self._options.brandname,
             "Phone": message.address.removeprefix("+"),
-            "Message": base64.b64encode(message.text.encode()).decode("ascii"),
+            "Message": base_64(message.text),
             "RequestId": message.reference,
         }
         return _post(f"{self.url}/api/push-brandname-otp", fields)

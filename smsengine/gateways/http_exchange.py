@@ -6,6 +6,7 @@ again, and only what was answered has a meaning of the vendor's.
 
 from __future__ import annotations
 
+import base64
 import socket
 import ssl
 from collections.abc import Iterator, Mapping
@@ -98,6 +99,11 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
         error = (
             reason if isinstance(reason, BaseException) else error.__cause__ or error.__context__
         )
+
+
+def base_64(value: str) -> str:
+    """A text in base64, as in a header for Basic."""
+    return base64.b64encode(value.encode()).decode("ascii")
 
 
 def always(_index: int) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import hmac
 import html
 import json
@@ -20,7 +19,7 @@ from smsengine.gateways.base import (
     Outcome,
     Receipt,
 )
-from smsengine.gateways.http_exchange import Reply, Request
+from smsengine.gateways.http_exchange import Reply, Request, base_64
 from smsengine.gateways.http_gateway import Vendor
 from smsengine.gateways.http_option_words import PLACEHOLDER
 from smsengine.gateways.http_options import HttpOptions, Query
@@ -192,8 +191,7 @@ class TableVendor(Vendor):
             return False
         given: str | None = callback.token
         if push.token_header:
-            named = {name.lower(): value for name, value in callback.headers.items()}
-            given = named.get(push.token_header.lower())
+            given = callback.header(push.token_header)
         elif push.token_field:
             name = push.token_field
             given = callback.query.get(name) or text(payload(callback), name)
@@ -218,7 +216,7 @@ def _authorization(options: HttpOptions, key: str) -> Mapping[str, str]:
         case "bearer":
             return {**options.headers, "Authorization": f"Bearer {key}"}
         case "basic":
-            basic = _base64(_credentials(options, key))
+            basic = base_64(_credentials(options, key))
             return {**options.headers, "Authorization": f"Basic {basic}"}
         case "header":
             return {**options.headers, options.header or "": key}
@@ -229,10 +227,6 @@ def _authorization(options: HttpOptions, key: str) -> Mapping[str, str]:
 def _credentials(options: HttpOptions, key: str) -> str:
     """Name and password; without a name the key is both, as in ``name:password``."""
     return f"{options.user}:{key}" if options.user else key
-
-
-def _base64(value: str) -> str:
-    return base64.b64encode(value.encode()).decode("ascii")
 
 
 def _secrets(options: HttpOptions, key: str) -> Sequence[str]:

@@ -6,7 +6,6 @@ reference of ours, so a doubt stays a doubt until a person or a report settles i
 
 from __future__ import annotations
 
-import base64
 import json
 from collections.abc import Sequence
 from datetime import datetime
@@ -28,7 +27,7 @@ from smsengine.gateways.base import (
     ReceiptStatus,
     Scope,
 )
-from smsengine.gateways.http_exchange import Reply, Request
+from smsengine.gateways.http_exchange import Reply, Request, base_64
 from smsengine.gateways.http_gateway import Vendor
 from smsengine.gateways.http_outcomes import (
     Codes,
@@ -78,7 +77,7 @@ class SpeedSmsVendor(Vendor):
         self.url = options.url.rstrip("/")
         token = options.access_token.reveal()
         self._token = revealed(options.callback_token)
-        basic = base64.b64encode(f"{token}:x".encode()).decode("ascii")
+        basic = base_64(f"{token}:x")
         self._headers = {"Authorization": f"Basic {basic}", "Content-Type": "application/json"}
         self.secrets = [each for each in (token, basic, self._token) if each]
         self.capabilities = Capabilities(

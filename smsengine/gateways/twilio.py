@@ -31,7 +31,7 @@ from smsengine.gateways.base import (
     ReceiptStatus,
     Scope,
 )
-from smsengine.gateways.http_exchange import Reply, Request
+from smsengine.gateways.http_exchange import Reply, Request, base_64
 from smsengine.gateways.http_gateway import Vendor
 from smsengine.gateways.http_outcomes import Codes, coded, default_outcome, unreadable
 from smsengine.gateways.http_reading import amount, document, text
@@ -83,9 +83,7 @@ class TwilioVendor(Vendor):
         self._options = options
         self.url = f"{options.url.rstrip('/')}/2010-04-01/Accounts/{options.account}"
         password = options.password.reveal()
-        basic = base64.b64encode(f"{options.user or options.account}:{password}".encode()).decode(
-            "ascii"
-        )
+        basic = base_64(f"{options.user or options.account}:{password}")
         self._headers = {"Authorization": f"Basic {basic}"}
         self._signing = options.signing_token.reveal() if options.signing_token else password
         self.secrets = [password, basic, self._signing]
@@ -159,8 +157,7 @@ class TwilioVendor(Vendor):
         fields = parse_qsl(callback.body.decode(errors="replace"), keep_blank_values=True)
         signed = callback.url + "".join(name + value for name, value in sorted(fields))
         digest = hmac.new(self._signing.encode(), signed.encode(), hashlib.sha1).digest()
-        named = {name.lower(): value for name, value in callback.headers.items()}
-        given = named.get("x-twilio-signature", "").encode(errors="replace")
+        given = (callback.header("x-twilio-signature") or "").encode(errors="replace")
         return hmac.compare_digest(given, base64.b64encode(digest))
 
     def parse_callback(self, callback: Callback) -> tuple[Sequence[Receipt], Acknowledgement]:

@@ -252,8 +252,7 @@ class ZnsVendor(Vendor):
         """SHA-256 of the app's id, the body, its timestamp and the account's secret."""
         stamp = text(document(callback.body), "timestamp") or ""
         signed = self._options.app_id.encode() + callback.body + (stamp + self._oa_secret).encode()
-        named = {name.lower(): value for name, value in callback.headers.items()}
-        given = named.get("x-zevent-signature", "").removeprefix("mac=")
+        given = (callback.header("x-zevent-signature") or "").removeprefix("mac=")
         expected = hashlib.sha256(signed).hexdigest()
         return bool(self._oa_secret) and hmac.compare_digest(
             given.encode(errors="replace"), expected.encode()
