@@ -134,6 +134,7 @@ def test_a_nack_ends_the_connection(is_ours: bool) -> None:
         (outcome,) = gateway.send(messages(1), cleared)
         expected = "nack" if is_ours else "cut-off"
         assert (OutcomeKind.UNKNOWN, expected) == (outcome.kind, outcome.code)
+        until(lambda: server.connections >= 2, "a second connection", 10)
         assert {TAKEN: 1} == kinds(gateway.send(messages(1), cleared))
 
 
