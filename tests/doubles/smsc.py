@@ -103,6 +103,8 @@ class Centre:
     counts: Counter[str] = field(default_factory=Counter)
     faults: Counter[Fault] = field(default_factory=Counter)
     most_unanswered: int = 0
+    #: the numbers that a submit_sm was about
+    heard_of: set[str] = field(default_factory=set)
     #: submit_sm since settings were changed
     seen: int = 0
     waiting: list[Receipt] = field(default_factory=list)
@@ -293,6 +295,10 @@ class Smsc:
     def doubts(self) -> Counter[Fault]:
         """How often each fault happened."""
         return self._ask(lambda: Counter(self.centre.faults))
+
+    def heard_of(self) -> set[str]:
+        """The numbers that it was asked to tell something, whatever came of it."""
+        return self._ask(lambda: set(self.centre.heard_of))
 
     def long_ones(self) -> dict[tuple[str, int, int], list[Delivery]]:
         """The parts of each long message, by number, reference and how many there should be."""

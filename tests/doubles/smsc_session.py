@@ -125,6 +125,7 @@ class Session(asyncio.Protocol):
         if self.bound not in (Command.BIND_TRANSMITTER, Command.BIND_TRANSCEIVER):
             self._refuse(sequence, Status.BAD_BIND_STATE)
             return
+        centre.heard_of.add(message.to)
         self._unanswered.add(sequence)
         centre.most_unanswered = max(centre.most_unanswered, len(self._unanswered))
         fault = centre.fault()

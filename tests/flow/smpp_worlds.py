@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Row, select
 
 from smsengine.clock import SystemClock
 from smsengine.gateways.base import Gateway
 from smsengine.lifecycle import MessageState
 from smsengine.receipts.matching import store_receipts
 from smsengine.service.bootstrap import Engine
+from smsengine.store.attempts import LOST
 from smsengine.store.engine import Store
 from smsengine.store.messages import reference
 from smsengine.store.tables import messages
@@ -96,11 +97,33 @@ class SmppWorld(World):
         return self.is_done() and not self.states()[MessageState.ACCEPTED]
 
     def most_unknown(self) -> int:
-        """What was in flight when a sender died or a connection broke, or was badly answered."""
+        """What was badly answered, in flight when a connection broke, or died with its sender."""
         faults = self.smsc.doubts()
         doubts = sum(count for fault, count in faults.items() if fault in DOUBTFUL)
         broken = sum(count for fault, count in faults.items() if fault in BREAKING)
-        return doubts + self.connections * (self.kills + self.cuts + broken)
+        return doubts + self.connections * (self.cuts + broken) + self._died_unsettled()
+
+    def _died_unsettled(self) -> int:
+        """What the SMSC had heard of and a dead sender did not settle; one window was unheard.
+
+        The answers to a whole batch are settled together, so these may be more than a window.
+        """
+        heard_of, unheard = self.smsc.heard_of(), Counter[str]()
+        died = 0
+        for to, worker in self._lost():
+            if to.removeprefix("+") in heard_of:
+                died += 1
+            else:
+                unheard[worker] += 1
+        return died + sum(min(count, self.connections) for count in unheard.values())
+
+    def _lost(self) -> Sequence[Row[tuple[str, str]]]:
+        """The number of each message in doubt that was lost with its sender, and that sender."""
+        statement = select(messages.c.address, messages.c.worker).where(
+            messages.c.state == MessageState.UNKNOWN, messages.c.code == LOST
+        )
+        with self.store.read() as connection:
+            return connection.execute(statement).all()
 
 
 @dataclass(kw_only=True)
