@@ -42,7 +42,8 @@ CODES: Codes = {
     "100": (OutcomeKind.ACCEPTED, None),
     # the RequestId was taken within the last 24 hours
     "124": (OutcomeKind.DUPLICATE, None),
-    "199": (OutcomeKind.DUPLICATE, None),
+    # … or is being looked at just now: what becomes of it is not known yet
+    "199": (OutcomeKind.UNKNOWN, None),
     "99": (_REJECTED, Scope.RECIPIENT),
     "108": (_REJECTED, Scope.RECIPIENT),
     "115": (_REJECTED, Scope.RECIPIENT),

@@ -103,7 +103,7 @@ class LoginKeys(Model):
         default=401, ge=200, le=499, description="HTTP status of an answer to an old token"
     )
     stale_words: Codes | None = Field(
-        default=None, description="words of which such an answer has one"
+        default=None, validate_default=True, description="words of which such an answer has one"
     )
 
     @field_validator("fields")
@@ -120,4 +120,15 @@ class LoginKeys(Model):
     def _has_one_place(cls, value: str | None, info: ValidationInfo) -> str | None:
         if bool(value) == bool(info.data.get("token_header")):
             raise ValueError("needs a name, or token_header does; one of the two.")
+        return value
+
+    @field_validator("stale_words")
+    @classmethod
+    def _tell_it_from_an_acceptance(
+        cls, value: tuple[str, ...] | None, info: ValidationInfo
+    ) -> tuple[str, ...] | None:
+        # What is called stale is handed over again: it must not be what was taken.
+        status = info.data.get("stale_status", 401)
+        if value is None and status < 300:
+            raise ValueError(f"are missing; with stale_status {status} every answer would be old.")
         return value

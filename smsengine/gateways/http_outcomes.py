@@ -16,8 +16,9 @@ from smsengine.gateways.http_exchange import Phase, Reply
 
 #: A vendor that asks for a longer pause than this is asked again after it.
 LONGEST_PAUSE_SECONDS = 3600.0
-#: Statuses after which the message may have been accepted all the same.
-_DOUBTFUL = frozenset({408, 425})
+#: Statuses after which the message may have been accepted all the same. Many a server leads on to
+#: a page after it has taken something: 303 says just that, and 302 is used for it.
+_DOUBTFUL = frozenset({302, 303, 408, 425})
 #: Refusals whose reason is plain.
 _PLAIN = frozenset({401, 403, 429})
 

@@ -174,9 +174,21 @@ def refusal(found: Any, answer: Answer, now: datetime) -> Outcome | None:
     A word of success in it is a contradiction, and nobody knows which half is true.
     """
     code = text(found, answer.code) or ""
-    if code in answer.success:
+    if _is_success(code, answer):
         return unreadable()
     return _meaning(answer.codes[code], found, answer, now) if code in answer.codes else None
+
+
+def says_success(body: bytes, answer: Answer) -> bool:
+    """Say whether an answer to a message, or a message of a batch, may be an acceptance."""
+    found = answered(body, answer)
+    results = at(found, answer.results) if answer.results else None
+    each = results if isinstance(results, list) else [found]
+    return any(_is_success(text(one, answer.code) or "", answer) for one in each)
+
+
+def _is_success(code: str, answer: Answer) -> bool:
+    return code in answer.success or answer.codes.get(code) == "accepted"
 
 
 def batch_outcomes(

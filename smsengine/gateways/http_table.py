@@ -17,13 +17,14 @@ from smsengine.gateways.base import (
     Capabilities,
     Outbound,
     Outcome,
+    OutcomeKind,
     Receipt,
 )
 from smsengine.gateways.http_exchange import Reply, Request, base_64
 from smsengine.gateways.http_gateway import Vendor
 from smsengine.gateways.http_option_words import PLACEHOLDER
-from smsengine.gateways.http_options import HttpOptions, Query
-from smsengine.gateways.http_outcomes import default_outcome, is_explicable, unanswered
+from smsengine.gateways.http_options import Answer, HttpOptions, Query
+from smsengine.gateways.http_outcomes import default_outcome, is_explicable, unanswered, unreadable
 from smsengine.gateways.http_reading import (
     amount,
     answered,
@@ -35,6 +36,7 @@ from smsengine.gateways.http_reading import (
     receipts,
     refusal,
     results_by_reference,
+    says_success,
     text,
 )
 from smsengine.gateways.http_table_login import TableLogin
@@ -140,8 +142,7 @@ class TableVendor(Vendor):
         found = answered(reply.body, answer)
         said = default_outcome(reply, now, documented_503=answer.documented_503)
         if said is not None:
-            explained = is_explicable(reply.status) and refusal(found, answer, now)
-            return [explained or said] * len(messages)
+            return [_explained(said, reply, answer, now)] * len(messages)
         if self._options.batch_list:
             return batch_outcomes(messages, found, answer, now)
         if text(found, answer.reference) not in (None, messages[0].reference):
@@ -206,6 +207,14 @@ class TableVendor(Vendor):
         return found, Acknowledgement(
             status=push.status_code, body=push.body, content_type=push.content_type
         )
+
+
+def _explained(said: Outcome, reply: Reply, answer: Answer, now: datetime) -> Outcome:
+    """What a status means beside the words that came with it."""
+    if said.kind is not OutcomeKind.UNKNOWN and says_success(reply.body, answer):
+        return unreadable()
+    found = answered(reply.body, answer)
+    return (is_explicable(reply.status) and refusal(found, answer, now)) or said
 
 
 # -- building --------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from smsengine.gateways.http_login import (
 )
 from smsengine.gateways.http_option_words import LoginKeys
 from smsengine.gateways.http_options import HttpOptions
-from smsengine.gateways.http_reading import document, text
+from smsengine.gateways.http_reading import document, says_success, text
 
 _SECONDS_PER_MINUTE = 60
 _INTO = {"json": with_json_field, "form": with_form_field, "query": with_query_field}
@@ -28,6 +28,7 @@ class TableLogin(Login):
 
     def __init__(self, options: HttpOptions, key: str) -> None:
         self._keys = _given(options.login)
+        self._answer = options.answer
         self._into = _INTO.get(options.format)
         self._key = key
 
@@ -62,7 +63,7 @@ class TableLogin(Login):
         return into(request, self._keys.token_field or "", token)
 
     def is_stale(self, reply: Reply) -> bool:
-        if reply.status != self._keys.stale_status:
+        if reply.status != self._keys.stale_status or says_success(reply.body, self._answer):
             return False
         body = reply.body.decode(errors="replace")
         return self._keys.stale_words is None or any(

@@ -156,6 +156,20 @@ def callback_with(**changes: Any) -> dict[str, Any]:
         (callback_with(token=None), "callback.token", "is missing."),
         (callback_with(token_field="t"), "callback.token_field", "is given beside token_header"),
         ({"auth": "login"}, "login", "goes with auth 'login', which needs it."),
+        (
+            {
+                "auth": "login",
+                "login": {
+                    "url": "https://x",
+                    "fields": {"p": "{key}"},
+                    "token": "t",
+                    "token_field": "t",
+                    "stale_status": "200",
+                },
+            },
+            "login.stale_words",
+            "are missing; with stale_status 200 every answer would be old.",
+        ),
         ({"format": "xml"}, "body", "goes with format 'xml', which needs it."),
         ({"body": "<a>{to}{text}</a>"}, "body", "goes with format 'xml', which needs it."),
         ({"numbers": ["text"]}, "numbers", "name 'text', which does not always hold a number."),

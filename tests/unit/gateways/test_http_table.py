@@ -279,11 +279,14 @@ def test_a_throttled_message_knows_how_long(folder: Path) -> None:
         (400, b"<html>", (OutcomeKind.REJECTED, Scope.CALLER, "http-400")),
         (409, {"status": "124"}, (OutcomeKind.DUPLICATE, None, "124")),
         (400, {"status": "0"}, UNREADABLE),
+        (401, {"status": "0"}, UNREADABLE),
+        (307, {"status": "0"}, UNREADABLE),
         (401, {"status": "13"}, (OutcomeKind.REJECTED, Scope.ACCOUNT, "http-401")),
         (429, {"status": "13"}, (OutcomeKind.THROTTLED, None, "http-429")),
         (500, {"status": "13"}, (OutcomeKind.UNKNOWN, None, "http-500")),
         (500, {"status": "0"}, (OutcomeKind.UNKNOWN, None, "http-500")),
-        (302, {"status": "13"}, (OutcomeKind.REJECTED, Scope.CALLER, "http-302")),
+        (302, {"status": "13"}, (OutcomeKind.UNKNOWN, None, "http-302")),
+        (307, {"status": "13"}, (OutcomeKind.REJECTED, Scope.CALLER, "http-307")),
         (201, {"status": "0"}, ACCEPTED),
         (202, {"status": "0"}, ACCEPTED),
     ],
@@ -294,6 +297,17 @@ def test_a_status_and_a_code_are_read_together(
     """A refusal is explained by a code of the table; what contradicts itself is in doubt."""
     vendor = TableVendor(options(folder))
     assert [expected] == meant(vendor.read_send([message()], answered(body, status), NOW))
+
+
+@pytest.mark.parametrize("changes", [{}, BATCH])
+def test_a_word_of_acceptance_in_a_refusal_is_in_doubt(
+    folder: Path, changes: dict[str, Any]
+) -> None:
+    """Also where the table calls the code accepted in its list and not as the success."""
+    answer = changes.get("answer", ANSWER) | {"codes": {"1": "accepted"}}
+    vendor = TableVendor(options(folder, **changes | {"answer": answer}))
+    said = answered({"status": "1"}, 400)
+    assert [UNREADABLE] == meant(vendor.read_send([message()], said, NOW))
 
 
 @pytest.mark.parametrize(

@@ -106,6 +106,8 @@ def test_a_refused_login_says_why(
         (401, ["Expired"], b"SessionExpired", True),
         (401, ["Expired"], b"wrong", False),
         (200, None, b"Expired", False),
+        (401, None, b'{"status": "0"}', False),
+        (401, ["Expired"], b'{"status": "0", "message": "Expired"}', False),
     ],
 )
 def test_an_old_token_is_known_by_status_and_words(
