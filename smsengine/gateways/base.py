@@ -52,7 +52,8 @@ class Outcome(NamedTuple):
     """The answer to one hand-over. ``code`` is the gateway's own, ``detail`` is for people.
 
     ``part_ids`` are the gateway's names of the parts of a long message, where each part gets a
-    receipt of its own; the first of them is the ``gateway_id``.
+    receipt of its own; the first of them is the ``gateway_id``. ``incident`` names what went wrong
+    for several messages at once, such as a broken connection: it is one failure of the gateway.
     """
 
     kind: OutcomeKind
@@ -63,6 +64,7 @@ class Outcome(NamedTuple):
     retry_after_seconds: float | None = None
     not_before: datetime | None = None
     part_ids: tuple[str, ...] = ()
+    incident: str = ""
 
 
 #: The answer of an adapter for a message that got no clearance: no byte of it left.

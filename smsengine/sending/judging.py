@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -26,6 +26,8 @@ REFUSALS_IN_A_ROW = 10
 #: So many deferrals in a row are meant for all.
 _DEFERRALS_IN_A_ROW = 5
 _DEFERRED_REST_SECONDS = 60.0
+#: Of these more messages may still come back.
+_INCIDENTS_REMEMBERED = 100
 #: Words for people; a whole page of them helps nobody.
 _LONGEST_DETAIL = 500
 _ACCEPTED = Outcome(kind=OutcomeKind.ACCEPTED)
@@ -37,7 +39,7 @@ class Verdict:
     """What follows from a round of outcomes."""
 
     settlements: list[Settlement] = field(default_factory=list)
-    #: for each outcome, whether the gateway answered; in order
+    #: for each outcome, whether the gateway answered; in order, and once for one incident
     answered: list[bool] = field(default_factory=list)
     #: why the account is refused
     pause_because: str = ""
@@ -72,6 +74,7 @@ class Judge:
         # What this process has seen of each run; a wave's end is judged from the ledger.
         self._seen: dict[int, Counter[MessageState]] = {}
         self._deferrals = 0
+        self._incidents = deque[str](maxlen=_INCIDENTS_REMEMBERED)
 
     def judge(self, parcels: Iterable[Parcel], now: datetime, verdict: Verdict) -> None:
         """Add to a verdict what follows from these parcels."""
@@ -121,13 +124,21 @@ class Judge:
         )
         gateway = self._gateway_after(message, reaction, next_gateway)
         verdict.settlements.append(_settlement(message, parcel, outcome, reaction, gateway))
-        verdict.answered.append(is_answer(outcome))
+        if parcel.is_probe or not self._is_told_of(outcome):
+            verdict.answered.append(is_answer(outcome))
         verdict.settled += reaction.state is not MessageState.QUEUED
         if reaction.pauses_lane:
             verdict.pause_because = f"{outcome.code} {outcome.detail}".strip() or "refused"
         self._count_share(verdict, message.run_id, reaction.state)
         self._count_refusal(verdict, message, outcome, reaction)
         self._count_complaint(verdict, outcome, reaction)
+
+    def _is_told_of(self, outcome: Outcome) -> bool:
+        """Say whether this is the same incident again: many messages, one failure."""
+        is_known = outcome.incident in self._incidents
+        if outcome.incident and not is_known:
+            self._incidents.append(outcome.incident)
+        return is_known
 
     def _may_go_on(self, outcome: Outcome) -> bool:
         """Say whether the next gateway of the route may take what this one refused."""

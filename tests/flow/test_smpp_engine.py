@@ -119,7 +119,7 @@ def test_killed_again_and_again_while_the_smsc_misbehaves(
     """Two senders at a time, six deaths, a fault at every tenth message."""
     world = make_smpp_world(
         database,
-        connections=4,  # what breaks with one connection does not yet open the breaker
+        connections=4,
         latency_ms=20,
         window=4,
         faults=FAULTS,

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from smsengine.gateways.base import Outcome, OutcomeKind
-from smsengine.gateways.smpp.statuses import folded
+from smsengine.gateways.smpp import statuses
 
 #: Which parts of a flight are those of a message: the first one, and how many.
 Span = tuple[int, int]
@@ -39,6 +39,15 @@ class Flight:
         if self._all_added and self._answered == len(self._answers):
             self._landed.set()
 
+    def leave_out(self, parts: Iterable[int]) -> None:
+        """These parts are not written: an earlier one of their message was not taken."""
+        for part in parts:
+            self.answer(part, statuses.LEFT_OUT)
+
+    def has_refusal(self, parts: slice) -> bool:
+        """Say whether one of these parts has an answer, and was not taken."""
+        return any(isinstance(each, Outcome) for each in self._answers[parts])
+
     def wait(self, seconds: float) -> None:
         """Wait until each part has an answer, or for so long at most; no part is added any more."""
         self._all_added = True
@@ -53,4 +62,4 @@ class Flight:
         said = self._answers[first]
         if parts == 1 and isinstance(said, str):
             return Outcome(OutcomeKind.ACCEPTED, None, said or None)
-        return folded(self._answers[first : first + parts])
+        return statuses.folded(self._answers[first : first + parts])

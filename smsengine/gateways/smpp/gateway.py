@@ -151,12 +151,20 @@ class SmppGateway(Gateway):
     def _submit(
         self, session: Session, bodies: Sequence[bytes], places: int, flight: Flight
     ) -> None:
-        """Write parts in one go; those of a text longer than all places go as these become free."""
+        """Write parts in one go; those of a text longer than all places go as these become free.
+
+        What is left of such a text when a part of it was not taken is of no use to anybody.
+        """
         first, _ = flight.add(len(bodies))
         at = 0
         while at < len(bodies):
             if not places:
                 places = self._pool.take_of(session, len(bodies) - at)
+            if flight.has_refusal(slice(first, first + at)):
+                self._pool.freed(session, places)
+                left = range(first + at, flight.size)
+                self._links.loop.call_soon_threadsafe(flight.leave_out, left)
+                return
             count = places or len(bodies) - at  # a session that is gone answers by itself
             self._write(session, bodies[at : at + count], flight, first + at)
             at, places = at + count, 0

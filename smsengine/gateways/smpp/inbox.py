@@ -23,6 +23,7 @@ class Inbox:
         self._lock = threading.Lock()
         self._come: list[Receipt] = []
         self._open: dict[Receipt, list[tuple[Session, int]]] = defaultdict(list)
+        self._waiting = 0
         self._wake: Callable[[], None] = lambda: None
 
     def listen(self, wake: Callable[[], None]) -> None:
@@ -33,13 +34,15 @@ class Inbox:
 
     @property
     def is_full(self) -> bool:
-        return len(self._open) >= MOST_WAITING
+        """The same receipt many times counts as often: each waits for its acknowledgement."""
+        return self._waiting >= MOST_WAITING
 
     def put(self, receipt: Receipt, session: Session, sequence: int) -> None:
         """Take a receipt that came in this deliver_sm."""
         with self._lock:
             self._come.append(receipt)
             self._open[receipt].append((session, sequence))
+            self._waiting += 1
         self._wake()
 
     def take(self) -> Sequence[Receipt]:
@@ -55,4 +58,5 @@ class Inbox:
             for receipt in receipts:
                 for session, sequence in self._open.pop(receipt, ()):
                     found[session].append(sequence)
+                    self._waiting -= 1
         return found

@@ -18,7 +18,13 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
-from tenacity import AsyncRetrying, retry_if_exception_type, wait_exponential, wait_random
+from tenacity import (
+    AsyncRetrying,
+    RetryCallState,
+    retry_if_exception_type,
+    wait_exponential,
+    wait_random,
+)
 
 from smsengine.gateways.base import Outcome, OutcomeKind
 from smsengine.gateways.smpp import statuses
@@ -129,15 +135,23 @@ class Links:
         """Keep one bind up, for ever."""
         while True:
             async for attempt in AsyncRetrying(
-                retry=retry_if_exception_type(_LostError),
+                retry=retry_if_exception_type(Exception),
                 wait=wait_exponential(
                     multiplier=_FIRST_PAUSE_SECONDS, max=self._options.reconnect_seconds
                 )
                 + wait_random(0, 0.1),
+                before_sleep=partial(self._tell, bind),
                 sleep=partial(self._rest, bind),
             ):
                 with attempt:
                     await self._live(owner, bind)
+
+    def _tell(self, bind: _Bind, state: RetryCallState) -> None:
+        """Say what nobody foresaw: no one waits for this task, and without it the bind is gone."""
+        error = state.outcome and state.outcome.exception()
+        if isinstance(error, Exception) and not isinstance(error, _LostError):
+            _logger.error("%s: a bind broke off", self._name, exc_info=error)
+            self._fail(bind, _unreached(error))
 
     async def _rest(self, bind: _Bind, seconds: float) -> None:
         """Wait between two attempts; where we are not let in, until somebody wants to send."""

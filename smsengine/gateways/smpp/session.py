@@ -8,6 +8,7 @@ peer that does not keep to the protocol is not talked to any more.
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections import deque
 from collections.abc import Iterable
 from itertools import repeat
@@ -21,6 +22,8 @@ from smsengine.gateways.smpp.pdu import HEADER, RESPONSE, SUBMIT_SM_RESP, Comman
 
 #: Sequence numbers from here on are the connection's own; submits have those below.
 _OWN = 0x7F000000
+#: More octets than this that the peer does not read: nothing of ours is worth so much memory.
+_MOST_UNREAD = 8 * 1024 * 1024
 #: After an unbind answers to what is under way may come for so long.
 _PARTING_SECONDS = 3.0
 _INVALID_COMMAND = 0x03
@@ -60,6 +63,7 @@ class Session(asyncio.Protocol):
         #: sequence number of the next submit; changed by whoever has the turn to write
         self.next_submit = 1
         self._owner = owner
+        self._incident = secrets.token_hex(8)
         self._respond, self._enquire = respond_seconds, enquire_seconds
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
@@ -117,8 +121,9 @@ class Session(asyncio.Protocol):
             self._tick.cancel()
         self._owner.ended(self)
         pending, self._pending = self._pending, {}
+        cut_off = statuses.CUT_OFF._replace(incident=self._incident)
         for flight, part in pending.values():
-            flight.answer(part, statuses.CUT_OFF)
+            flight.answer(part, cut_off)
 
     def _request(self, command: Command, body: bytes = b"") -> int:
         self._own = self._own + 1 if self._own < 0x7FFFFFFF else _OWN
@@ -126,22 +131,35 @@ class Session(asyncio.Protocol):
         return self._own
 
     def _write(self, whole: bytes) -> None:
-        if self._transport is not None and not self._transport.is_closing():
-            self._transport.write(whole)
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            return
+        if transport.get_write_buffer_size() > _MOST_UNREAD:
+            self._break("does not read what we write")
+        else:
+            transport.write(whole)
 
     # -- what is submitted -------------------------------------------------------------------------
 
     def submit(self, whole: bytes, sequences: range, flight: Flight, first: int) -> None:
-        """Write submits together; their parts of the flight begin with ``first``."""
+        """Write submits together; their parts of the flight begin with ``first``.
+
+        Where the peer goes, or has gone, they surely are not written.
+        """
         parts = range(first, first + len(sequences))
         transport = self._transport
-        if transport is None or self.end.done() or transport.is_closing():
+        if transport is None or transport.is_closing() or self._is_over:
+            not_written = statuses.NOT_WRITTEN._replace(incident=self._incident)
             for part in parts:
-                flight.answer(part, statuses.NOT_WRITTEN)
+                flight.answer(part, not_written)
             return
         self._pending.update(zip(sequences, zip(repeat(flight), parts), strict=False))
         self._due.append((self._loop.time() + self._respond, sequences))
         transport.write(whole)
+
+    @property
+    def _is_over(self) -> bool:
+        return self.end.done() or self._parting_until is not None
 
     def acknowledge(self, sequences: Iterable[int], status: int = 0) -> None:
         """Answer deliver_sm, some of them together."""
@@ -218,7 +236,8 @@ class Session(asyncio.Protocol):
     def _nacked(self, sequence: int) -> bool:
         """Something of ours was not understood as a request: nobody knows what came of it."""
         if (waiting := self._pending.pop(sequence, None)) is not None:
-            waiting[0].answer(waiting[1], statuses.NACKED)
+            nacked = statuses.NACKED._replace(incident=self._incident)
+            waiting[0].answer(waiting[1], nacked)
         self._break("does not understand what we write")
         return False
 

@@ -142,7 +142,7 @@ def folded(parts: Iterable[str | Outcome | None]) -> Outcome:
     if names or (doubts and len(said) > 1):
         worst = (doubts or others)[0]
         taken = f"{len(names)} of {len(said)} parts were taken; {worst.detail}"
-        return Outcome(OutcomeKind.UNKNOWN, code=worst.code, detail=taken)
+        return worst._replace(kind=OutcomeKind.UNKNOWN, scope=None, detail=taken)
     return max(others, key=_weight)
 
 
@@ -161,3 +161,4 @@ UNANSWERED = Outcome(OutcomeKind.UNKNOWN, code="no-answer", detail="no answer in
 CUT_OFF = Outcome(OutcomeKind.UNKNOWN, code="cut-off", detail="the connection broke before it")
 NACKED = Outcome(OutcomeKind.UNKNOWN, code="nack", detail="not understood as a request")
 NOT_WRITTEN = Outcome(OutcomeKind.TRANSIENT, code="not-written", detail="the connection was gone")
+LEFT_OUT = Outcome(OutcomeKind.TRANSIENT, code="left-out", detail="an earlier part was not taken")

@@ -385,3 +385,25 @@ def test_what_was_held_back_is_in_no_share() -> None:
 def test_a_run_without_limits_is_not_stopped() -> None:
     """However many are refused, as long as it is the recipients."""
     assert {} == in_a_row(a_judge(), *[REJECTED] * 99)
+
+
+# -- one incident, many messages -------------------------------------------------------------------
+
+
+def test_one_incident_is_one_failure_however_many_messages_come_back() -> None:
+    """A link that breaks with a window under way says as little as one that breaks with one."""
+    judge = a_judge()
+    cut, later = (UNKNOWN._replace(incident=name) for name in ("link-1", "link-2"))
+    pairs = [(a_claim(id=n), cut) for n in range(10)]
+    assert [False] == judged(judge, parcel(*pairs)).answered
+    assert [] == judged(judge, parcel((a_claim(), cut))).answered
+    mixed = parcel((a_claim(), later), (a_claim(), UNKNOWN), (a_claim(), cut), (a_claim(), UNKNOWN))
+    assert [False] * 3 == judged(judge, mixed).answered
+
+
+def test_what_a_probe_comes_back_with_always_counts() -> None:
+    """The breaker waits for it."""
+    judge = a_judge()
+    cut = parcel((a_claim(), UNKNOWN._replace(incident="link-1")))
+    assert [False] == judged(judge, cut).answered
+    assert [False] == judged(judge, replace(cut, is_probe=True)).answered
