@@ -26,9 +26,10 @@ def list_jobs(engine: Engine, *, as_json: bool) -> None:
     """Every job: owner, when, what it would be about today."""
     rows = []
     broken = 0
-    for path in engine.job_paths():
+    catalogue = engine.catalogue()
+    for path in catalogue.paths:
         try:
-            loaded = engine.load_job(path)
+            loaded, _ = catalogue.load(path)
         except SmsEngineError as error:
             broken += 1
             say(str(error), style="red", stderr=True)
@@ -53,15 +54,11 @@ def list_jobs(engine: Engine, *, as_json: bool) -> None:
 @with_engine
 def check(engine: Engine, names: tuple[str, ...], period: Period | None, *, as_json: bool) -> None:
     """Say what is wrong with JOBs (default: all), and show three texts of each."""
-    paths = {engine.job_name(path): path for path in engine.job_paths()}
-    unknown = [name for name in names if name not in paths]
-    if unknown:
-        raise UsageError(
-            f"There is no job {unknown[0]!r}; there are: {', '.join(paths) or 'none'}."
-        )
+    catalogue = engine.catalogue()
+    paths = [catalogue.path_of(name) for name in names] or catalogue.paths
     faulty = 0
-    for name in names or paths:
-        checked = check_job(engine, paths[name], period)
+    for path in paths:
+        checked = check_job(engine, catalogue, path, period)
         faulty += bool(checked.faults)
         if as_json:
             say_json(_facts(checked))

@@ -8,18 +8,22 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
-from sqlalchemy import make_url
-from sqlalchemy.exc import ArgumentError
+from pydantic import (
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    InstanceOf,
+    model_validator,
+)
 
 from smsengine.config.amounts import Dong, Duration, Share, Wave, duration
+from smsengine.config.files import Files, Role
 from smsengine.config.registered import Registered
 from smsengine.config.schedule import AT_ONCE, Schedule
-from smsengine.config.secret import is_reference
-from smsengine.config.yaml import Document, Model, build, load
+from smsengine.config.sources import ParquetSource, SourceSettings, SqlSource
+from smsengine.config.yaml import Document, Model, build, load, parse
 from smsengine.errors import ConfigError
 from smsengine.period import PeriodRule
-from smsengine.text.numerals import Locale
 
 
 class ColumnType(StrEnum):
@@ -38,78 +42,6 @@ class ColumnType(StrEnum):
 
 
 Name = Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]*$")]
-
-
-class FileSource(Model):
-    """What every extract in a file says. ``{period}`` in the path stands for e.g. 2019-05."""
-
-    path: str = Field(min_length=1)
-    numbers: Locale = Field(
-        default="plain", description="how numbers are written: plain, vi, en, space"
-    )
-
-
-class CsvSource(FileSource):
-    """A text table."""
-
-    kind: Literal["csv"]
-    encoding: str | None = Field(default=None, description="declared, else detected")
-    delimiter: str | None = Field(default=None, min_length=1, max_length=3)
-
-
-class XlsxSource(FileSource):
-    """One sheet of a workbook."""
-
-    kind: Literal["xlsx"]
-    sheet: str | None = None
-    charset: str | None = Field(default=None, description="tcvn3, vni, vps or viscii fonts")
-    header_row: int = Field(default=1, ge=1)
-
-
-class JsonSource(FileSource):
-    """Repeated objects of a JSON document, or one object a line."""
-
-    kind: Literal["json"]
-    items: str = Field(default="item", description="where the objects are, e.g. c12s.item")
-    lines: bool = Field(default=False, description="one JSON object a line")
-    fields: tuple[str, ...] | None = Field(
-        default=None, description="declared, else those of the first object"
-    )
-
-
-class SqlSource(Model):
-    """A query; :period, :month, :year, :first_day and :last_day may be used in it."""
-
-    kind: Literal["sql"]
-    url: str = Field(min_length=1, description="SQLAlchemy URL; ${NAME} for a secret one")
-    query: str = Field(min_length=1)
-    numbers: Locale = "plain"
-
-    @field_validator("url")
-    @classmethod
-    def _without_password(cls, value: str) -> str:
-        if is_reference(value):
-            return value
-        try:
-            password = make_url(value).password
-        except (ArgumentError, ValueError):
-            raise ValueError("must be a URL such as sqlite:///extracts.db.") from None
-        if password:
-            raise ValueError(
-                "holds a password; keep the whole URL as a secret: ${NAME} or file:path."
-            )
-        return value
-
-
-class ParquetSource(FileSource):
-    """Visit records in Parquet files; only for figures of kind facility."""
-
-    kind: Literal["parquet"]
-
-
-SourceSettings = Annotated[
-    CsvSource | XlsxSource | JsonSource | SqlSource | ParquetSource, Field(discriminator="kind")
-]
 
 
 class FacilityFigures(Model):
@@ -282,12 +214,21 @@ class Job(Model):
         return self.catch_up or self.schedule.catch_up(self.period)
 
 
+#: Who owns the jobs that no office does.
+CENTRAL = "central"
+
 #: Names that templates may use besides the job's columns.
 BUILT_IN_NAMES = frozenset({"period"})
 
 
 class LoadedJob(Model):
-    """A job together with where it stands."""
+    """A job together with where it stands.
+
+    ``files`` are the texts that it was made from; ``version`` is the number in the ledger of the
+    approved version that these are, None for files as they lie on the disk.
+    """
+
+    model_config = ConfigDict(arbitrary_types_allowed=True)
 
     name: str
     owner: str
@@ -295,19 +236,39 @@ class LoadedJob(Model):
     template_path: Path
     data_folder: Path
     job: Job
+    files: InstanceOf[Files]
     registered: Registered | None = None
+    version: int | None = None
+
+    def template(self, files: Files) -> str:
+        """The text of its template.
+
+        Raises:
+            ConfigError: it cannot be read.
+        """
+        return files.text(Role.TEMPLATE, self.template_path)
 
 
-def load_job(path: Path, *, jobs: Path, templates: Path, data: Path) -> tuple[LoadedJob, Document]:
-    """Read one job file.
+def load_job(
+    path: Path, *, jobs: Path, templates: Path, data: Path, kept: Mapping[Role, str] | None = None
+) -> tuple[LoadedJob, Document]:
+    """Read one job file; its other files are read when they are needed.
 
     The name is the path below ``jobs`` without its suffix; a file below ``jobs/provinces/X/``
     belongs to office X and reads extracts only from its own folder.
 
+    Args:
+        path: the job file.
+        jobs: the folder of all jobs.
+        templates: the folder of all templates.
+        data: the folder of the Centre's extracts.
+        kept: texts that stand for the files, whatever is on the disk now.
+
     Raises:
         ConfigError: one line for each thing that is wrong.
     """
-    document = load(path)
+    files = Files(kept)
+    document = parse(files.text(Role.JOB, path), path)
     job = build(Job, document)
     for name in job.columns:
         if name in BUILT_IN_NAMES:
@@ -328,11 +289,12 @@ def load_job(path: Path, *, jobs: Path, templates: Path, data: Path) -> tuple[Lo
         raise document.error(("template",), f"must stay inside {templates / inside.parent}.")
     return LoadedJob(
         name=inside.with_suffix("").as_posix().removeprefix("provinces/"),
-        owner=province or "central",
+        owner=province or CENTRAL,
         path=path,
         template_path=template,
         data_folder=path.parent if province else data,
         job=job,
+        files=files,
     ), document
 
 

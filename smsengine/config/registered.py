@@ -9,7 +9,8 @@ from typing import Annotated
 
 from pydantic import Field, field_validator, model_validator
 
-from smsengine.config.yaml import Document, Model, build, load
+from smsengine.config.files import Files, Role
+from smsengine.config.yaml import Document, Model, build, parse
 from smsengine.text.registered import RegisteredText
 
 _FOLDER = "registered"
@@ -93,17 +94,21 @@ def registered_path(templates: Path, name: str) -> Path:
     return templates / _FOLDER / f"{name}.yaml"
 
 
-def load_registered(path: Path, networks: Collection[str]) -> Registered:
+def load_registered(
+    path: Path, networks: Collection[str], files: Files | None = None, role: Role = Role.REGISTERED
+) -> Registered:
     """Read one file.
 
     Args:
         path: the file.
         networks: those that there are; a misspelt one would take the wording of the others.
+        files: where its text comes from; None for the disk.
+        role: what it is among them.
 
     Raises:
         ConfigError: one line for each thing that is wrong.
     """
-    document = load(path)
+    document = parse((files or Files()).text(role, path), path)
     registered = build(Registered, document)
     for number, variant in enumerate(registered.variants):
         require_networks(document, ("variants", number, "networks"), variant.networks, networks)

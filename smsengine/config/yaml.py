@@ -15,6 +15,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 
+from smsengine.config.files import read_text
 from smsengine.errors import ConfigError
 
 Location = tuple[str | int, ...]
@@ -54,8 +55,16 @@ def load(path: Path) -> Document:
     Raises:
         ConfigError: missing, unreadable, not UTF-8, not YAML, doubled keys, tags or aliases.
     """
+    return parse(read_text(path), path)
+
+
+def parse(text: str, path: Path) -> Document:
+    """Read the text of a YAML file; ``path`` is what sentences call it.
+
+    Raises:
+        ConfigError: not YAML, doubled keys, tags or aliases.
+    """
     try:
-        text = path.read_text(encoding="utf-8")
         for token in yaml.scan(text, Loader=yaml.SafeLoader):
             line = token.start_mark.line + 1
             if isinstance(token, yaml.AliasToken):
@@ -68,12 +77,6 @@ def load(path: Path) -> Document:
                     f"{path}:{line}: the tag {tag} is not used here; write plain text."
                 )
         node = yaml.compose(text, Loader=yaml.SafeLoader)
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read ({error.strerror}).") from error
-    except UnicodeDecodeError as error:
-        raise ConfigError(
-            f"{path}: is not UTF-8 at byte {error.start}; save it as UTF-8."
-        ) from error
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         problem = error.problem or "is not YAML"

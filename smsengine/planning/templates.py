@@ -8,7 +8,6 @@ are printed. Only a short list of the language is allowed: no loops, no calls, n
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from pathlib import Path
 from typing import Any
 
 from jinja2 import StrictUndefined, Template, TemplateSyntaxError, UndefinedError, meta, nodes
@@ -276,19 +275,3 @@ def _walk(node: nodes.Node) -> list[nodes.Node]:
     for child in node.iter_child_nodes():
         found.extend(_walk(child))
     return found
-
-
-def load_template(path: Path) -> MessageTemplate:
-    """Read and compile a template file.
-
-    Raises:
-        ConfigError: it is missing, not UTF-8, or not a valid template.
-    """
-    try:
-        return MessageTemplate(path.read_text(encoding="utf-8"), str(path))
-    except OSError as error:
-        raise ConfigError(f"{path}: the template cannot be read ({error.strerror}).") from error
-    except UnicodeDecodeError as error:
-        raise ConfigError(
-            f"{path}: is not UTF-8 at byte {error.start}; save it as UTF-8."
-        ) from error

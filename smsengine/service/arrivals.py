@@ -7,7 +7,8 @@ from datetime import datetime
 from pathlib import Path
 
 from smsengine.clock import Clock
-from smsengine.config.job import FileSource, LoadedJob, SourceSettings, inside_folder
+from smsengine.config.job import LoadedJob, inside_folder
+from smsengine.config.sources import FileSource, SourceSettings
 from smsengine.errors import AbsentExtractError
 from smsengine.period import Period
 from smsengine.store.runs import Run

@@ -15,10 +15,10 @@ from sqlalchemy import make_url
 from smsengine import mailbox
 from smsengine.clock import VIETNAM, Clock, SystemClock
 from smsengine.config import secret
-from smsengine.config.job import LoadedJob, load_job, topic_of
+from smsengine.config.job import LoadedJob
 from smsengine.config.settings import GatewaySettings, load_settings
-from smsengine.config.yaml import Document, build
-from smsengine.errors import ConfigError, GatewayError, StoreError, UsageError
+from smsengine.config.yaml import build
+from smsengine.errors import ConfigError, GatewayError, StoreError
 from smsengine.gateways.base import Gateway, Kind, Site
 from smsengine.gateways.kinds import kind_names, kind_of
 from smsengine.identity import own_identity
@@ -34,11 +34,10 @@ from smsengine.sending.journal import FlightJournal
 from smsengine.sending.lane import Count, Lane
 from smsengine.sending.pace import Pace, Rate
 from smsengine.sending.routing import Route, alone, ordered, weighted
+from smsengine.service.catalogue import Catalogue
 from smsengine.service.house_rules import (
     broken_word,
-    misfits,
     prices_of,
-    registered_of,
     require_known_networks,
     rules_of,
 )
@@ -139,67 +138,30 @@ class Engine:
 
     # -- jobs ------------------------------------------------------------------------------------
 
-    def job_paths(self) -> list[Path]:
-        """Every job file, the Centre's first."""
-        folder = self.settings.jobs
-        if not folder.is_dir():
-            raise ConfigError(f"{self.config}: jobs: the folder {folder} does not exist.")
-        return sorted(folder.glob("*.yaml")) + sorted(folder.glob("provinces/*/*.yaml"))
-
-    def load_job(self, path: Path) -> LoadedJob:
-        """Read one job file, and make sure that its gateway exists.
-
-        Raises:
-            ConfigError: one line for each thing that is wrong.
-        """
-        settings = self.settings
-        loaded, document = load_job(
-            path, jobs=settings.jobs, templates=settings.templates, data=settings.data
+    def catalogue(self) -> Catalogue:
+        """The notices, as their files say them now."""
+        return Catalogue(
+            config=self.config,
+            settings=self.settings,
+            networks=self.networks,
+            route=self.route,
+            kind=self.kind,
         )
-        if loaded.job.gateway not in {*settings.gateways, *settings.routes}:
-            known = ", ".join([*settings.routes, *settings.gateways])
-            raise document.error(
-                ("gateway",), f"is {loaded.job.gateway!r}; {self.config} has: {known}."
-            )
-        self._refuse_taken_topic(loaded, document)
-        registered = registered_of(loaded.job, document, settings.templates, self.networks)
-        route = self.route(loaded.job.gateway)
-        kinds = {name: self.kind(name) for name in route.gateways}
-        for key, fault in misfits(loaded.job, registered, route, kinds):
-            raise document.error((key,), fault)
-        return loaded.model_copy(update={"registered": registered})
 
     @cached_property
     def networks(self) -> frozenset[str]:
         """The names of all networks, and that of e-mail addresses."""
         return PhoneBook(self.settings.phones.extra_prefixes).networks | {mailbox.NETWORK}
 
-    def _refuse_taken_topic(self, loaded: LoadedJob, document: Document) -> None:
-        """A topic has one owner; the Centre's comes first."""
-        for path in self.job_paths():
-            owner = path.parent.name if path.parent != self.settings.jobs else "central"
-            if loaded.owner in (owner, "central"):
-                continue
-            if topic_of(path) == loaded.job.topic:
-                raise document.error(
-                    ("topic",), f"is {loaded.job.topic!r}, which belongs to {owner}; name your own."
-                )
-
     def job(self, name: str) -> LoadedJob:
-        """A job by its name, e.g. ``c12-statement`` or ``01-hanoi/dossier``.
+        """A job by its name, e.g. ``c12-statement`` or ``01-hanoi/dossier``, as its files say it.
 
         Raises:
             UsageError: there is no such job; the sentence lists those there are.
+            ConfigError: one line for each thing that is wrong.
         """
-        names = {self.job_name(path): path for path in self.job_paths()}
-        if name not in names:
-            raise UsageError(f"There is no job {name!r}; there are: {', '.join(names) or 'none'}.")
-        return self.load_job(names[name])
-
-    def job_name(self, path: Path) -> str:
-        """The name of a job file."""
-        inside = path.relative_to(self.settings.jobs).with_suffix("").as_posix()
-        return inside.removeprefix("provinces/")
+        catalogue = self.catalogue()
+        return catalogue.load(catalogue.path_of(name))[0]
 
     @cached_property
     def workdays(self) -> Workdays:

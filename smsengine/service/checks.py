@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from smsengine.config.job import FileSource, LoadedJob
+from smsengine.config.job import LoadedJob
+from smsengine.config.sources import FileSource
 from smsengine.errors import SmsEngineError
 from smsengine.period import Period
 from smsengine.service.bootstrap import Engine
+from smsengine.service.catalogue import Catalogue
 from smsengine.service.extracts import Extracts
 from smsengine.service.preview import Preview, Previewed, preview_job
 
@@ -30,14 +32,16 @@ class Checked:
     skipped: int = 0
 
 
-def check_job(engine: Engine, path: Path, period: Period | None = None) -> Checked:
+def check_job(
+    engine: Engine, catalogue: Catalogue, path: Path, period: Period | None = None
+) -> Checked:
     """Look at everything that a job names, and render some of its texts.
 
     Without a period the one that is due is taken, or the newest one that has an extract.
     """
-    checked = Checked(name=engine.job_name(path))
+    checked = Checked(name=catalogue.name_of(path))
     try:
-        loaded = engine.load_job(path)
+        loaded, _ = catalogue.load(path)
         checked.title = loaded.job.title
         checked.due = Period.due(loaded.job.period, engine.clock.now())
         checked.period = period or _period_with_extract(engine, loaded)

@@ -11,18 +11,20 @@ from typing import assert_never
 from smsengine.config import secret
 from smsengine.config.job import (
     ContributionFigures,
-    CsvSource,
     FacilityFigures,
+    LoadedJob,
+    inside_folder,
+)
+from smsengine.config.settings import absolute_database
+from smsengine.config.sources import (
+    CsvSource,
     FileSource,
     JsonSource,
-    LoadedJob,
     ParquetSource,
     SourceSettings,
     SqlSource,
     XlsxSource,
-    inside_folder,
 )
-from smsengine.config.settings import absolute_database
 from smsengine.errors import AbsentExtractError, ConfigError
 from smsengine.notices import contribution, facility, visits
 from smsengine.period import Period

@@ -47,8 +47,9 @@ def _examine(engine: Engine) -> Iterator[Finding]:
     for name in engine.settings.gateways:
         yield asked(f"gateway {name}", lambda name=name: _gateway(engine, name))  # type: ignore[misc]
     yield asked("next runs", lambda: findings.next_runs(engine))
-    for path in engine.job_paths():
-        checked = check_job(engine, path)
+    catalogue = engine.catalogue()
+    for path in catalogue.paths:
+        checked = check_job(engine, catalogue, path)
         said = checked.faults[0] if checked.faults else _rendered(checked)
         yield Finding(what=f"job {checked.name}", good=not checked.faults, said=said)
 

@@ -7,6 +7,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from smsengine.config.files import Files, Role
 from smsengine.config.job import Job
 from smsengine.config.registered import (
     Registered,
@@ -78,9 +79,9 @@ def require_known_networks(
 
 
 def registered_of(
-    job: Job, document: Document, templates: Path, networks: frozenset[str]
+    job: Job, document: Document, templates: Path, networks: frozenset[str], files: Files
 ) -> Registered | None:
-    """The registered template that a job names.
+    """The registered template that a job names; its text is read through ``files``.
 
     Raises:
         ConfigError: it is not there, or wrong.
@@ -88,11 +89,11 @@ def registered_of(
     if job.registered is None:
         return None
     path = registered_path(templates, job.registered)
-    if not path.exists():
+    if Role.REGISTERED not in files.texts and not path.exists():
         there = ", ".join(sorted(each.stem for each in path.parent.glob("*.yaml"))) or "none"
         said = f"is {job.registered!r}, and there is no {path}; there are: {there}."
         raise document.error(("registered",), said)
-    return load_registered(path, networks)
+    return load_registered(path, networks, files)
 
 
 def misfits(

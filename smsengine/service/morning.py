@@ -92,9 +92,10 @@ def _late(connection: Connection, found: Sequence[Waiting]) -> list[Late]:
 def _jobs(engine: Engine) -> dict[str, LoadedJob]:
     """Every job that can be read."""
     found = {}
-    for path in engine.job_paths():
+    catalogue = engine.catalogue()
+    for path in catalogue.paths:
         try:
-            loaded = engine.load_job(path)
+            loaded, _ = catalogue.load(path)
         except SmsEngineError:
             continue
         found[loaded.name] = loaded

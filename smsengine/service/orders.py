@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
-from pathlib import Path
 
+from smsengine.config.files import Files, Role
 from smsengine.config.job import Job, LoadedJob
 from smsengine.config.registered import Registered, load_registered, registered_path
 from smsengine.period import Period
@@ -14,7 +13,7 @@ from smsengine.planning.manifest import Warnings
 from smsengine.planning.messages import Recipe
 from smsengine.planning.planner import Order, Resend
 from smsengine.planning.recipients import Contacts, find_columns, load_contacts
-from smsengine.planning.templates import load_template
+from smsengine.planning.templates import MessageTemplate
 from smsengine.service.bootstrap import Engine
 from smsengine.service.extracts import Extract, Extracts
 from smsengine.sources.base import Source
@@ -38,8 +37,11 @@ def recipe_for(
     *,
     key: bytes,
     only: Sequence[str] = (),
+    files: Files | None = None,
 ) -> Recipe:
     """Everything that turns this job's rows into texts, with hashes made with ``key``.
+
+    Template and registered wording are read through ``files``; without them anew.
 
     Raises:
         ConfigError: the template does not fit.
@@ -49,7 +51,8 @@ def recipe_for(
     columns = [column.from_column for column in job.columns.values()]
     recipient = job.recipient
     places = find_columns(source, [*columns, *recipient.phones, *recipient.emails])
-    template = load_template(loaded.template_path)
+    files = files or loaded.files.anew()
+    template = MessageTemplate(loaded.template(files), str(loaded.template_path))
     template.require([*job.columns, "period"])
     return Recipe(
         topic=job.topic,
@@ -68,7 +71,7 @@ def recipe_for(
         money=job.guards.money,
         rules=engine.house_rules(job.gateway),
         is_email=bool(recipient.emails),
-        registered=_registered(engine, job),
+        registered=_registered(engine, job, files),
         registered_name=job.registered or "",
         only=frozenset(only),
     )
@@ -90,12 +93,8 @@ def order_for(
     """
     job = loaded.job
     source = Extracts(engine, loaded, period).open()
-    recipe = recipe_for(engine, loaded, period, source, key=engine.key, only=only)
-    contacts = recipe.contacts
-
-    def without_figures(told: set[str]) -> Iterable[str]:
-        return sorted(set(contacts or ()) - told)
-
+    files = loaded.files.anew()
+    recipe = recipe_for(engine, loaded, period, source, key=engine.key, only=only, files=files)
     return Order(
         job=loaded.name,
         owner=loaded.owner,
@@ -107,11 +106,11 @@ def order_for(
         recipe=recipe,
         source_name=source.name,
         rows=source.rows(),
-        job_hash=_hash_of(loaded.path),
-        template_hash=_hash_of(loaded.template_path),
-        registered_hash=_registered_hash(engine, job),
+        job_hash=files.hash_of(Role.JOB),
+        template_hash=files.hash_of(Role.TEMPLATE),
+        registered_hash=files.hash_of(Role.REGISTERED),
         warnings=source.warnings if isinstance(source, Extract) else Warnings(),
-        without_figures=without_figures if contacts is not None else None,
+        without_figures=_others_of(recipe.contacts) if recipe.contacts is not None else None,
         resend=resend,
         reason=reason,
         resend_cap=job.resend_cap,
@@ -119,6 +118,11 @@ def order_for(
         stop=_stop_rules(job),
         valid_seconds=int(job.validity.total_seconds()) if job.validity else None,
     )
+
+
+def _others_of(contacts: Contacts) -> Callable[[set[str]], Iterable[str]]:
+    """Finds the subjects that have contacts and were not told."""
+    return lambda told: sorted(set(contacts) - told)
 
 
 def _stop_rules(job: Job) -> StopRules:
@@ -137,19 +141,8 @@ def _number(share: Decimal | None) -> float | None:
     return None if share is None else float(share)
 
 
-def _registered(engine: Engine, job: Job) -> Registered | None:
-    """Read anew, like the template: the manifest has the hash of what was used."""
+def _registered(engine: Engine, job: Job, files: Files) -> Registered | None:
     if job.registered is None:
         return None
     path = registered_path(engine.settings.templates, job.registered)
-    return load_registered(path, engine.networks)
-
-
-def _registered_hash(engine: Engine, job: Job) -> str:
-    if job.registered is None:
-        return ""
-    return _hash_of(registered_path(engine.settings.templates, job.registered))
-
-
-def _hash_of(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    return load_registered(path, engine.networks, files)

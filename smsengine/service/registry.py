@@ -27,7 +27,8 @@ def compare(engine: Engine, name: str, gateway: Gateway) -> Compared:
         GatewayError: the list cannot be had.
         ConfigError: a job is wrong.
     """
-    jobs = [engine.load_job(path) for path in engine.job_paths()]
+    catalogue = engine.catalogue()
+    jobs = [catalogue.load(path)[0] for path in catalogue.paths]
     found, faults = 0, list[str]()
     lists: dict[str, Sequence[RegisteredTemplate]] = {}
     for job, registered in _served(engine, name, jobs):

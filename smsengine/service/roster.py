@@ -42,10 +42,11 @@ def read_roster(engine: Engine) -> Roster:
         ConfigError: there is no folder of jobs.
     """
     jobs, broken = {}, {}
-    for path in engine.job_paths():
-        name = engine.job_name(path)
+    catalogue = engine.catalogue()
+    for path in catalogue.paths:
+        name = catalogue.name_of(path)
         try:
-            loaded = engine.load_job(path)
+            loaded, _ = catalogue.load(path)
             jobs[name] = Scheduled(loaded=loaded, timetable=engine.timetable(loaded))
         except SmsEngineError as error:
             broken[name] = str(error)

@@ -173,7 +173,7 @@ def test_the_next_runs_are_named(engine: Engine, clock: ManualClock) -> None:
 
 def test_without_a_job_nothing_is_due(engine: Engine) -> None:
     """A folder without jobs is said, not passed over."""
-    for path in engine.job_paths():
+    for path in engine.catalogue().paths:
         path.unlink()
     with pytest.raises(CautionError, match="no job is due at any time"):
         findings.next_runs(engine)

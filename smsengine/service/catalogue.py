@@ -1,0 +1,115 @@
+"""The notices of an installation, as their files say them at one moment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from smsengine.config.files import Role
+from smsengine.config.job import CENTRAL, LoadedJob, load_job, topic_of
+from smsengine.config.settings import Settings
+from smsengine.config.yaml import Document
+from smsengine.errors import ConfigError, UsageError
+from smsengine.gateways.base import Kind
+from smsengine.sending.routing import Route
+from smsengine.service.house_rules import misfits, registered_of
+
+
+class Claim(NamedTuple):
+    """A topic that a job file names, and whose file it is."""
+
+    owner: str
+    topic: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Catalogue:
+    """Finds and reads job files.
+
+    Which files there are and what topics they claim is found out once: for later looks there is a
+    new catalogue.
+    """
+
+    config: Path
+    settings: Settings
+    networks: frozenset[str]
+    route: Callable[[str], Route]
+    kind: Callable[[str], Kind[Any]]
+
+    @cached_property
+    def paths(self) -> Sequence[Path]:
+        """Every job file, the Centre's first.
+
+        Raises:
+            ConfigError: there is no folder of jobs.
+        """
+        folder = self.settings.jobs
+        if not folder.is_dir():
+            raise ConfigError(f"{self.config}: jobs: the folder {folder} does not exist.")
+        return sorted(folder.glob("*.yaml")) + sorted(folder.glob("provinces/*/*.yaml"))
+
+    def name_of(self, path: Path) -> str:
+        """The name of a job file, e.g. ``c12-statement`` or ``01-hanoi/dossier``."""
+        inside = path.relative_to(self.settings.jobs).with_suffix("").as_posix()
+        return inside.removeprefix("provinces/")
+
+    def owner_of(self, path: Path) -> str:
+        """Whose a job file is: ``central``, or the folder of an office."""
+        return path.parent.name if path.parent != self.settings.jobs else CENTRAL
+
+    def path_of(self, name: str) -> Path:
+        """The file of a job.
+
+        Raises:
+            UsageError: there is no such job; the sentence lists those there are.
+        """
+        names = {self.name_of(path): path for path in self.paths}
+        if name not in names:
+            raise UsageError(f"There is no job {name!r}; there are: {', '.join(names) or 'none'}.")
+        return names[name]
+
+    @cached_property
+    def claims(self) -> Mapping[Path, Claim]:
+        """The topic of each job file that can be read."""
+        found = ((path, topic_of(path)) for path in self.paths)
+        return {path: Claim(self.owner_of(path), topic) for path, topic in found if topic}
+
+    def load(
+        self, path: Path, kept: Mapping[Role, str] | None = None
+    ) -> tuple[LoadedJob, Document]:
+        """Read one notice, and make sure that its gateway exists and takes it.
+
+        Args:
+            path: the job file.
+            kept: texts that stand for its files, whatever is on the disk now.
+
+        Raises:
+            ConfigError: one line for each thing that is wrong.
+        """
+        settings = self.settings
+        loaded, document = load_job(
+            path, jobs=settings.jobs, templates=settings.templates, data=settings.data, kept=kept
+        )
+        job = loaded.job
+        if job.gateway not in {*settings.gateways, *settings.routes}:
+            known = ", ".join([*settings.routes, *settings.gateways])
+            raise document.error(("gateway",), f"is {job.gateway!r}; {self.config} has: {known}.")
+        self._refuse_taken_topic(loaded, document)
+        registered = registered_of(job, document, settings.templates, self.networks, loaded.files)
+        route = self.route(job.gateway)
+        kinds = {name: self.kind(name) for name in route.gateways}
+        for key, fault in misfits(job, registered, route, kinds):
+            raise document.error((key,), fault)
+        return loaded.model_copy(update={"registered": registered}), document
+
+    def _refuse_taken_topic(self, loaded: LoadedJob, document: Document) -> None:
+        """A topic has one owner; the Centre's comes first."""
+        for claim in self.claims.values():
+            if claim.topic != loaded.job.topic or loaded.owner in (claim.owner, CENTRAL):
+                continue
+            raise document.error(
+                ("topic",), f"is {claim.topic!r}, which belongs to {claim.owner}; name your own."
+            )
