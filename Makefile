@@ -4,6 +4,9 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
+# Without kept bytecode each of the hundreds of processes that tests start compiles the engine anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo test chaos check format bench clean
 
 $(STAMP): setup.cfg pyproject.toml constraints.txt
