@@ -6,7 +6,8 @@ says so of the whole or of any part. Else nothing is known.
 
 A receipt speaks of the message that our reference names, else of the only one that the gateway's
 name or one of its spellings fits. One that fits none or several is parked, and so is one whose
-message is still being sent; they are looked at again when answers were settled.
+message is still being sent; they are looked at again when answers were settled. So is one that fits
+only an old message: a gateway that counts anew may have given its name to one that is being sent.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ from smsengine.store.tables import LONGEST_GATEWAY_ID
 
 #: Who has found no message after so long is a stranger: answers are settled within minutes.
 STRANGE_AFTER = timedelta(minutes=10)
+#: SMSCs give a message up within days; a name that is older may have been given again.
+_NAME_HOLDS = timedelta(days=7)
 #: Parked receipts that are looked at together.
 _PIECE = 1000
 #: What was said of these is kept for later: whether they were handed over is not settled.
@@ -39,11 +42,15 @@ _OPEN = _NOT_YET | {MessageState.ACCEPTED, MessageState.UNKNOWN, MessageState.UN
 
 
 class Heard(NamedTuple):
-    """What a receipt calls its message, and what it says. ``key`` is read from our reference."""
+    """What a receipt calls its message, and what it says. ``key`` is read from our reference.
+
+    ``at`` is when it came.
+    """
 
     names: tuple[str, ...]
     key: tuple[bytes, int] | None
     status: str
+    at: datetime
 
 
 class Target(NamedTuple):
@@ -61,7 +68,7 @@ def store_receipts(store: Store, gateway: str, received: Sequence[Receipt], now:
     """
     if not received:
         return match_parked(store, gateway, now)
-    heard = [_heard(receipt) for receipt in received]
+    heard = [_heard(receipt, now) for receipt in received]
     with store.write() as connection:
         moved, tied = _apply(connection, gateway, heard, now)
         rows = [
@@ -99,7 +106,7 @@ def match_parked(store: Store, gateway: str, now: datetime, since: datetime | No
     while True:
         with store.read() as connection:
             found = stored.parked(connection, gateway, after=after, limit=_PIECE, before=before)
-            fits = _fitting(connection, gateway, found)
+            fits = _fitting(connection, gateway, found, now)
         if fits:
             moved += _match(store, gateway, fits, now)
         if len(found) < _PIECE or not (fits or since):
@@ -107,10 +114,12 @@ def match_parked(store: Store, gateway: str, now: datetime, since: datetime | No
         before = (found[-1].received_at, found[-1].id)
 
 
-def _fitting(connection: Connection, gateway: str, found: Sequence[Parked]) -> list[Parked]:
+def _fitting(
+    connection: Connection, gateway: str, found: Sequence[Parked], now: datetime
+) -> list[Parked]:
     """Those that have a message by now; most have none, and for them nothing is written."""
     heard = [_heard_again(each) for each in found]
-    targets = _targets(connection, gateway, heard)
+    targets = _targets(connection, gateway, heard, now)
     return [each for each, target in zip(found, targets, strict=True) if target is not None]
 
 
@@ -125,22 +134,25 @@ def _match(store: Store, gateway: str, fits: Sequence[Parked], now: datetime) ->
     return moved
 
 
-def _heard(receipt: Receipt) -> Heard:
+def _heard(receipt: Receipt, now: datetime) -> Heard:
     spelt = (each for each in receipt.aliases if each and not any(map(str.isspace, each)))
     names = dict.fromkeys(kept(each, LONGEST_GATEWAY_ID) for each in (receipt.gateway_id, *spelt))
-    return Heard(tuple(names), key_of(receipt.reference), receipt.status)
+    return Heard(tuple(names), key_of(receipt.reference), receipt.status, now)
 
 
 def _heard_again(parked: Parked) -> Heard:
     """A receipt by our reference alone is kept under it, and has no name of the gateway's."""
     own = "" if parked.gateway_id.lower() == parked.reference else parked.gateway_id
-    return Heard((own, *parked.aliases.split()), key_of(parked.reference), parked.status)
+    names = (own, *parked.aliases.split())
+    return Heard(names, key_of(parked.reference), parked.status, parked.received_at)
 
 
 # -- whom it speaks of -----------------------------------------------------------------------------
 
 
-def _targets(connection: Connection, gateway: str, heard: Sequence[Heard]) -> list[Target | None]:
+def _targets(
+    connection: Connection, gateway: str, heard: Sequence[Heard], now: datetime
+) -> list[Target | None]:
     """For each receipt its message; None where none fits, or several do."""
     names = {name for each in heard for name in each.names}
     keys = {each.key for each in heard if each.key is not None}
@@ -148,13 +160,23 @@ def _targets(connection: Connection, gateway: str, heard: Sequence[Heard]) -> li
     for named in stored.by_name(connection, gateway, names):
         known[named.name].append(named)
     referred = stored.by_key(connection, gateway, keys)
-    return [
-        choose(
-            [named for name in each.names for named in known.get(name, ())],
-            referred.get(each.key) if each.key is not None else None,
-        )
-        for each in heard
-    ]
+
+    def target(each: Heard) -> Target | None:
+        named = [one for name in each.names for one in known.get(name, ())]
+        ours = referred.get(each.key) if each.key is not None else None
+        return choose(in_use(named, each.at, now) if ours is None else named, ours)
+
+    return [target(each) for each in heard]
+
+
+def in_use(named: Sequence[Named], came_at: datetime, now: datetime) -> Sequence[Named]:
+    """The messages that may be meant: those that have their name lately, as far as there are any.
+
+    Old ones count when the receipt has waited for so long that a newer one would be known.
+    """
+    of_late = now - _NAME_HOLDS
+    lately = [each for each in named if each.settled_at is None or each.settled_at > of_late]
+    return lately or (named if came_at < now - STRANGE_AFTER else ())
 
 
 def choose(named: Sequence[Named], referred: int | None) -> Target | None:
@@ -200,7 +222,7 @@ def _apply(
     Returns:
         How many moved, and for each receipt the message that it is tied to.
     """
-    targets = _targets(connection, gateway, heard)
+    targets = _targets(connection, gateway, heard, now)
     states = stored.lock(connection, {target.id for target in targets if target is not None})
     targets = [
         target if target is not None and states.get(target.id) not in (None, *_NOT_YET) else None

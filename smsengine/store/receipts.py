@@ -16,6 +16,7 @@ from sqlalchemy import (
     Executable,
     RowMapping,
     bindparam,
+    case,
     delete,
     func,
     select,
@@ -39,15 +40,24 @@ _UNSAID: Mapping[str, Any] = {
     "message_id": None,
 }
 _KEPT = ("gateway", "received_at", "times", "message_id", *_SAID)
+#: What a receipt that waits is found by.
+_WAITS_WITH = ("received_at", "reference", "aliases")
 
 
 def _keep_statement(kind: Any, given: Given) -> Executable:
-    """What is said again is counted; a message that was found only now is kept."""
+    """What is said again is counted, and speaks of the message that it fits now.
+
+    A gateway that counts anew says the same of another message: where that one is not known yet,
+    the receipt waits for it, by the names that it has now.
+    """
     rows = select(*(given[name] for name in _KEPT)).where(true())
     insert = kind.insert(receipts).from_select([*_KEPT], rows)
+    new = insert.excluded
+    waits = new.message_id.is_(None)
     again = {
-        "times": receipts.c.times + insert.excluded.times,
-        "message_id": func.coalesce(insert.excluded.message_id, receipts.c.message_id),
+        "times": receipts.c.times + new.times,
+        "message_id": new.message_id,
+        **{name: case((waits, new[name]), else_=receipts.c[name]) for name in _WAITS_WITH},
     }
     statement: Executable = insert.on_conflict_do_update(index_elements=[*_KEY], set_=again)
     return statement
@@ -76,29 +86,35 @@ def keep(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 class Named(NamedTuple):
-    """A message that goes by a name; ``part`` is the name where it is the name of a part of it."""
+    """A message that goes by a name; ``part`` is the name where it is the name of a part of it.
+
+    ``settled_at`` is when its state was settled; None while it is not.
+    """
 
     name: str
     id: int
     state: MessageState
     part: str = ""
+    settled_at: datetime | None = None
 
 
 def by_name(connection: Connection, gateway: str, names: Iterable[str]) -> list[Named]:
     """Messages of a gateway, by its names for them or for their parts."""
     found = []
     for some in slices(sorted(set(names) - {""})):
-        of_message = select(messages.c.gateway_id, messages.c.id, messages.c.state).where(
+        message = (messages.c.id, messages.c.state, messages.c.settled_at)
+        of_message = select(messages.c.gateway_id, *message).where(
             messages.c.gateway_id.in_(some), messages.c.gateway == gateway
         )
         of_part = (
-            select(parts.c.part_id, messages.c.id, messages.c.state, parts.c.part_id)
+            select(parts.c.part_id, *message, parts.c.part_id)
             .join(messages, messages.c.id == parts.c.message_id)
             .where(parts.c.gateway == gateway, parts.c.part_id.in_(some))
         )
         for statement in (of_message, of_part):
-            for name, key, state, *part in connection.execute(statement):
-                found.append(Named(name, key, MessageState(state), *part))
+            for name, key, state, settled_at, *part in connection.execute(statement):
+                named = Named(name, key, MessageState(state), *part)
+                found.append(named._replace(settled_at=settled_at))
     return found
 
 

@@ -156,3 +156,81 @@ ACCEPTED, OLD = MessageState.ACCEPTED, MessageState.DELIVERED
 def test_who_is_meant(named: list[Named], referred: int | None, expected: Target | None) -> None:
     """Our reference before names; of several messages the one of which more can be heard."""
     assert expected == choose(named, referred)
+
+
+# -- names that an SMSC gives again after a while --------------------------------------------------
+
+
+@pytest.fixture
+def again(sent: Office) -> Office:
+    """``255`` was told of a month ago, in whatever state, and is just given to the first one."""
+    receive(sent, of("255"))
+    sent.clock.sleep(30 * 86_400)
+    sent.change(
+        "UPDATE messages SET state = 'sending', gateway_id = NULL, worker = 'w',"
+        " settled_at = NULL, lease_until = due_at WHERE place = 1"
+    )
+    return sent
+
+
+def settle(office: Office) -> None:
+    """The answer to the first one is written down."""
+    office.change(
+        "UPDATE messages SET state = 'accepted', gateway_id = '255', worker = NULL,"
+        " settled_at = ? WHERE place = 1",
+        office.clock.now(),
+    )
+
+
+@pytest.mark.parametrize("before", ["delivered", "accepted", "unconfirmed", "undelivered"])
+@pytest.mark.parametrize("is_early", [True, False])
+def test_a_name_that_is_given_again_speaks_of_the_newer_message(
+    again: Office, before: str, is_early: bool
+) -> None:
+    """Also before its answer is settled, and when the same was said of the older one."""
+    again.change("UPDATE messages SET state = ? WHERE place = 2", before)
+    if is_early:
+        assert ["sending", before] == receive(again, of("255"))
+        settle(again)
+        match_parked(again.store, "trial", again.clock.now())
+    else:
+        settle(again)
+        receive(again, of("255"))
+    assert ["delivered", before] == again.states()
+    ((first,),) = again.all("SELECT id FROM messages WHERE place = 1")
+    assert [(first, 2)] == again.all("SELECT message_id, times FROM receipts")
+
+
+def test_a_reference_that_comes_again_with_an_old_name_is_the_new_one(again: Office) -> None:
+    """A name may be given again, ours never."""
+    assert "sending" == receive(again, of("255", reference=reference(again, 1)))[0]
+    settle(again)
+    again.change("UPDATE messages SET gateway_id = 'other' WHERE place = 1")
+    assert 1 == match_parked(again.store, "trial", again.clock.now())
+    assert "delivered" == again.states()[0]
+
+
+def test_what_comes_very_late_finds_its_message_a_little_later(again: Office) -> None:
+    """When nothing newer has got the name in the meantime."""
+    again.change("UPDATE messages SET state = 'unconfirmed' WHERE place = 2")
+    assert "unconfirmed" == receive(again, of("255", code="late"))[1]
+    came = again.clock.now()
+    assert 0 == match_parked(again.store, "trial", came, since=came.replace(year=2018))
+    again.clock.sleep(700)
+    now = again.clock.now()
+    assert 1 == match_parked(again.store, "trial", now, since=came.replace(year=2018))
+    assert "delivered" == again.states()[1]
+
+
+def test_the_name_of_a_part_may_be_given_again(again: Office) -> None:
+    """The older message keeps what was said of it."""
+    ((first,), (second,)) = again.all("SELECT id FROM messages ORDER BY place")
+    with again.store.write() as connection:
+        parts.name(connection, "trial", {second: ("255", "256")})
+    again.change("UPDATE messages SET state = 'unconfirmed' WHERE place = 2")
+    assert ["sending", "unconfirmed"] == receive(again, of("255"), of("256"))
+    settle(again)
+    with again.store.write() as connection:
+        parts.name(connection, "trial", {first: ("255", "256")})
+    assert 1 == match_parked(again.store, "trial", again.clock.now())
+    assert ["delivered", "unconfirmed"] == again.states()
