@@ -231,6 +231,7 @@ def test_the_name_of_a_part_may_be_given_again(again: Office) -> None:
     assert ["sending", "unconfirmed"] == receive(again, of("255"), of("256"))
     settle(again)
     with again.store.write() as connection:
+        parts.forget(connection, [first])
         parts.name(connection, "trial", {first: ("255", "256")})
     assert 1 == match_parked(again.store, "trial", again.clock.now())
     assert ["delivered", "unconfirmed"] == again.states()
