@@ -53,6 +53,7 @@ class Office:
     """An installation in a folder, and what its commands say."""
 
     folder: Path
+    victims: Victims
     running: list[subprocess.Popen[str]] = field(default_factory=list)
 
     @property
@@ -72,6 +73,7 @@ class Office:
         path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
     def start(self, *words: str) -> subprocess.Popen[str]:
+        """A command as a person starts it, to be watched, signalled or killed."""
         process = subprocess.Popen(
             [sys.executable, "-m", "smsengine", *words, "--config", str(self.config)],
             stdout=subprocess.PIPE,
@@ -84,10 +86,10 @@ class Office:
         return process
 
     def run(self, *words: str) -> subprocess.CompletedProcess[str]:
-        process = self.start(*words)
-        out, err = process.communicate(timeout=120)
-        assert "Traceback" not in err, err
-        return subprocess.CompletedProcess(words, process.returncode, out, err)
+        """A command from its start to its end, forked where all that it imports is loaded."""
+        done = self.victims.type([*words, "--config", str(self.config)], self.folder)
+        assert "Traceback" not in done.stderr, done.stderr
+        return done
 
     def json(self, *words: str) -> list[dict[str, object]]:
         done = self.run(*words, "--json")
@@ -120,7 +122,7 @@ class Office:
 
 
 @pytest.fixture
-def make_office(tmp_path: Path) -> Iterator[Callable[..., Office]]:
+def make_office(tmp_path: Path, victims: Victims) -> Iterator[Callable[..., Office]]:
     """Makes installations; what still runs at the end is killed."""
     made: list[Office] = []
 
@@ -132,7 +134,7 @@ def make_office(tmp_path: Path) -> Iterator[Callable[..., Office]]:
         (folder / "config.yaml").write_text(CONFIG.format(batch=batch, latency=latency))
         # One key for all, so that a message has the same name and fate in each installation.
         (folder / "smsengine.key").write_text("a" * 64)
-        made.append(Office(folder))
+        made.append(Office(folder, victims))
         engine = Engine(folder / "config.yaml")
         store = Store(engine.settings.database)
         engine.prepare(store)
@@ -156,7 +158,7 @@ def office(make_office: Callable[..., Office]) -> Office:
 
 
 @pytest.fixture
-def make_site(tmp_path: Path) -> Iterator[Callable[..., Site]]:
+def make_site(tmp_path: Path, victims: Victims) -> Iterator[Callable[..., Site]]:
     """Makes installations with a vendor of their own, or that share another one's."""
     made: list[Site] = []
     doubles: list[Double] = []
@@ -170,6 +172,7 @@ def make_site(tmp_path: Path) -> Iterator[Callable[..., Site]]:
             folder=folder,
             database=database or f"sqlite:///{folder}/ledger.db",
             double=double,
+            victims=victims,
             rate=rate,
         )
         made.append(site)

@@ -23,7 +23,7 @@ from smsengine.clock import VIETNAM
 from smsengine.store import tables, watched
 from smsengine.store.engine import Store
 from tests.doubles.http_gateway import Double
-from tests.flow.zygote import until
+from tests.flow.zygote import Victims, until
 
 JOB = "c12-statement"
 _JOB = """\
@@ -98,6 +98,7 @@ class Site:
     folder: Path
     database: str
     double: Double
+    victims: Victims
     rate: str = ""
     daemons: list[Daemon] = field(default_factory=list)
 
@@ -180,14 +181,7 @@ class Site:
 
     def command(self, *words: str) -> subprocess.CompletedProcess[str]:
         """One command beside the daemon."""
-        return subprocess.run(
-            [sys.executable, "-m", "smsengine", *words, "--config", str(self.config)],
-            capture_output=True,
-            text=True,
-            cwd=self.folder,
-            timeout=120,
-            check=False,
-        )
+        return self.victims.type([*words, "--config", str(self.config)], self.folder)
 
     def close(self) -> None:
         for daemon in self.daemons:

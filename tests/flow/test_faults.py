@@ -265,7 +265,7 @@ def test_a_persons_word_reaches_the_sender(make_world: MakeWorld, word: str, dat
     run = world.release(300)
     sender = world.start()
     until(lambda: world.delivered_more_than(10))
-    office = Office(world.folder)
+    office = Office(world.folder, world.victims)
     more = ["--yes"] if word == "cancel" else []
     done = office.run("runs", word, str(run.id), "--reason", "as a test", *more)
     said = time.time()
@@ -352,7 +352,7 @@ def misspelt(contract: Contract) -> None:
 
 SAID = {
     closed: "refuses the connection; look at the port of the url.",
-    wrong_key: "refuses the key (HTTP 401); look at auth and key.",
+    wrong_key: "refuses the key (HTTP 401); look at its secrets, and whether",
     misspelt: "conections",
 }
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.flow.conftest import ROOT, Office
+from tests.flow.zygote import Victims
 
 FACILITY = (
     "Thang 4/2019, Ma CSKCB 01909: Tong so luot de nghi la 10.132 luot, tong so tien de nghi BHXH"
@@ -42,15 +42,13 @@ def test_the_letters_examples_come_out_byte_for_byte(
 
 
 @pytest.mark.parametrize("folder", [".", "samples"])
-def test_every_sample_job_ties(
-    tmp_path: Path, make_office: Callable[..., Office], folder: str
-) -> None:
+def test_every_sample_job_ties(tmp_path: Path, victims: Victims, folder: str) -> None:
     """Each shipped job, sent on its sample, has an account that ties and a seal that holds."""
     base = tmp_path / "project"
     for name in ("jobs", "templates", "samples"):
         shutil.copytree(ROOT / name, base / name)
     shutil.copy(ROOT / "config.yaml", base)
-    project = Office(base / folder)
+    project = Office(base / folder, victims)
     listed = [job["job"] for job in project.json("jobs", "list")]
     for job in listed:
         period = "2019-04" if job == "hospital-summary" else "2019-06"

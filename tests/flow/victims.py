@@ -3,12 +3,13 @@
 A victim is a process of its own that opens an installation's gateways and serves its outbox. It may
 kill or freeze itself at a named point of the engine, be killed or frozen from outside, or serve
 until it is asked to end. It is forked from a process without threads, so that it is at work within
-milliseconds, and it is gone when that process is gone.
+milliseconds, and it is gone when that process is gone. So is a command that a person types: what it
+imports takes more time than all that it does.
 
 As a process: ``python -m tests.flow.victims``; it reads one JSON object in each line of its
-standard input, ``{"start": ORDER}`` or ``{"signal": NUMBER, "pid": PID}``, and writes one for each
-thing that happens: ``{"started": PID}``, ``{"stopped": PID}``, ``{"continued": PID}``,
-``{"ended": PID, "code": CODE}``. It ends when its input does.
+standard input, ``{"start": ORDER}``, ``{"type": TYPED}`` or ``{"signal": NUMBER, "pid": PID}``, and
+writes one for each thing that happens: ``{"started": PID}``, ``{"stopped": PID}``,
+``{"continued": PID}``, ``{"ended": PID, "code": CODE}``. It ends when its input does.
 """
 
 from __future__ import annotations
@@ -18,23 +19,26 @@ import gc
 import json
 import logging
 import os
+import runpy
 import selectors
 import signal
 import sys
 import threading
 import time
 import traceback
+import warnings
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, closing, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import psycopg  # noqa: F401 - victims find it imported
 import requests  # noqa: F401
 
+import smsengine.cli.main  # noqa: F401 - commands find it imported
 from smsengine.clock import SystemClock
 from smsengine.gateways.base import Receipt
 from smsengine.receipts.matching import store_receipts
@@ -81,6 +85,21 @@ class Order:
     def command(self) -> dict[str, Any]:
         """The command that starts it."""
         return {"start": asdict(self)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Typed:
+    """A command that is typed in a folder: its words, where it writes, and its environment."""
+
+    words: Sequence[str]
+    folder: str
+    out: str
+    err: str
+    environment: Mapping[str, str]
+
+    def command(self) -> dict[str, Any]:
+        """The command that starts it."""
+        return {"type": asdict(self)}
 
 
 class VictimClock(SystemClock):
@@ -159,8 +178,25 @@ def _live(order: Order) -> int:
         serve(order, is_over.is_set)
     except BaseException:  # noqa: BLE001 - whoever reads the error stream wants to see it
         traceback.print_exc()
+        sys.stderr.flush()
         return BROKEN
     return 0
+
+
+def _type(typed: Typed) -> NoReturn:
+    """Be ``python -m smsengine WORDS``, with nobody at the keyboard, to the interpreter's end."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    for number, path in enumerate((os.devnull, typed.out, typed.err)):
+        os.dup2(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), number)
+    os.chdir(typed.folder)
+    os.environ.clear()
+    os.environ.update(typed.environment)
+    warnings.resetwarnings()
+    warnings.simplefilter("default")
+    logging.getLogger("smsengine").handlers.clear()
+    sys.argv = ["smsengine", *typed.words]
+    runpy.run_module("smsengine", run_name="__main__", alter_sys=True)
+    sys.exit()
 
 
 class Zygote:
@@ -203,19 +239,19 @@ class Zygote:
         for line in lines:
             command = json.loads(line)
             if "start" in command:
-                self._start(Order(**command["start"]))
+                self._start(lambda order=Order(**command["start"]): os._exit(_live(order)))  # type: ignore[misc]
+            elif "type" in command:
+                self._start(lambda typed=Typed(**command["type"]): _type(typed))  # type: ignore[misc]
             elif command["pid"] in self._running:
                 os.kill(command["pid"], command["signal"])
         return bool(read)
 
-    def _start(self, order: Order) -> None:
+    def _start(self, live: Callable[[], NoReturn]) -> None:
         pid = os.fork()
         if not pid:
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            code = _live(order)
-            sys.stderr.flush()
-            os._exit(code)
+            live()
         self._running.add(pid)
         _say({"started": pid})
 

@@ -10,12 +10,12 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.flow.victims import BROKEN, Order
+from tests.flow.victims import BROKEN, Order, Typed
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 60.0
@@ -93,7 +93,23 @@ class Victims:
                 cwd=ROOT,
             )
 
-    def start(self, order: Order) -> Victim:
+    def type(self, words: Sequence[str], folder: Path) -> subprocess.CompletedProcess[str]:
+        """Type a command of ``smsengine`` in a folder, and see how it ends and what it says."""
+        files = [self._errors.with_name(name) for name in ("out", "err")]
+        for file in files:
+            file.write_bytes(b"")
+        out, err = map(str, files)
+        typed = Typed(
+            words=words, folder=str(folder), out=out, err=err, environment=dict(os.environ)
+        )
+        victim = self.start(typed)
+        code = victim.wait(2 * PATIENCE)
+        victim.kill()
+        said = [file.read_text(encoding="utf-8") for file in files]
+        assert code is not None, f"it does not end: {words}: {said}"
+        return subprocess.CompletedProcess(list(words), code, *said)
+
+    def start(self, order: Order | Typed) -> Victim:
         """Fork a victim."""
         self._newest = None
         self.tell(order.command())
