@@ -203,7 +203,7 @@ def by_day(dispatch: Dispatch, telco: Telco) -> Run:
     """A run of a gateway that needs until after nine, which is when the hours end."""
     dispatch.hours = SendingHours(start=time(7, 30), end=time(9, 0))
     dispatch.batch, telco.latency = 20, 600
-    dispatch.clock.stride = 300
+    dispatch.clock.stride = 1200
     return dispatch.office.released(rows(200))
 
 
