@@ -18,7 +18,7 @@ demo: $(STAMP)          ## both monthly notices on sample data
 	$(BIN)/smsengine demo
 
 test: $(STAMP)          ## all tests
-	$(BIN)/python -m pytest -n 3 -rs
+	$(BIN)/python -m pytest -n 3 --dist worksteal -rs
 
 chaos: $(STAMP)         ## senders die hundreds of times; SEED=… repeats one
 	$(BIN)/python -m pytest -n 2 -m chaos $(if $(SEED),--randomly-seed=$(SEED)) tests/flow

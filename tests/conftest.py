@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,33 @@ _RECIPE = Recipe(
     max_segments=3,
     money="paid",
 )
+
+
+#: Files with tests that take many seconds each.
+LONG = frozenset(
+    f"test_{name}.py"
+    for name in (
+        *("daemon", "daemon_faults", "figures_agree", "killed"),
+        *("outbox_machine", "three_years", "upkeep_commands"),
+    )
+)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let each worker begin with its share of the long tests, so that none of them ends alone.
+
+    ``--dist worksteal`` gives every worker a piece of the list, and evens out what is left.
+    """
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    long = [item for item in items if item.path.name in LONG]
+    short = iter([item for item in items if item.path.name not in LONG])
+    ordered: list[pytest.Item] = []
+    for worker in range(workers):
+        share = (len(items) - len(ordered)) // (workers - worker)
+        mine = long[worker::workers]
+        ordered += [*mine, *islice(short, max(0, share - len(mine)))]
+    items[:] = [*ordered, *short]
 
 
 def phone(number: int) -> str:
