@@ -32,6 +32,8 @@ class MessageState(StrEnum):
     EXPIRED = "expired"
     #: withdrawn before it was handed over
     CANCELLED = "cancelled"
+    #: told within another message to the same phone, which carries it
+    MERGED = "merged"
 
 
 class RunState(StrEnum):
@@ -81,6 +83,33 @@ class BreakerState(StrEnum):
     HALF_OPEN = "half-open"
 
 
+class VersionState(StrEnum):
+    """Where one submitted edition of a notice stands; a draft is what lies on the disk only."""
+
+    #: waits for somebody else to decide
+    SUBMITTED = "submitted"
+    #: in force: this is what runs
+    APPROVED = "approved"
+    #: refused, with a reason
+    REJECTED = "rejected"
+    #: taken back, before or after it was approved
+    WITHDRAWN = "withdrawn"
+    #: its last day is over
+    EXPIRED = "expired"
+    #: a newer edition was approved
+    REPLACED = "replaced"
+
+
+class Cause(StrEnum):
+    """Why a phone is left alone."""
+
+    #: somebody asked not to be texted
+    ASKED = "asked"
+    #: nothing reaches it
+    DEAD = "dead"
+    OTHER = "other"
+
+
 class Grade(StrEnum):
     """How soon a person must know."""
 
@@ -116,6 +145,12 @@ class SkipReason(StrEnum):
     DUPLICATE_ROW = "duplicate-row"
     CONFLICTING_ROWS = "conflicting-rows"
     CHANGED_AFTER_SENT = "changed-after-sent"
+    OTHER_OFFICE = "other-office"
+    DUPLICATE_OF_CENTRAL = "duplicate-of-central"
+    SUPPRESSED = "suppressed"
+    OVER_DAILY_CAP = "over-daily-cap"
+    OVER_MONTHLY_CAP = "over-monthly-cap"
+    OVER_SERIES = "over-series"
 
 
 _M = MessageState
@@ -134,6 +169,7 @@ MESSAGE_MOVES: Mapping[MessageState, frozenset[MessageState]] = {
     _M.REJECTED: frozenset(),
     _M.EXPIRED: frozenset(),
     _M.CANCELLED: frozenset(),
+    _M.MERGED: frozenset(),
 }
 
 _R = RunState
@@ -147,6 +183,16 @@ RUN_MOVES: Mapping[RunState, frozenset[RunState]] = {
     _R.FINISHED: frozenset({_R.SENDING}),
     _R.CANCELLED: frozenset(),
     _R.MISSED: frozenset(),
+}
+
+_V = VersionState
+VERSION_MOVES: Mapping[VersionState, frozenset[VersionState]] = {
+    _V.SUBMITTED: frozenset({_V.APPROVED, _V.REJECTED, _V.WITHDRAWN}),
+    _V.APPROVED: frozenset({_V.WITHDRAWN, _V.EXPIRED, _V.REPLACED}),
+    _V.REJECTED: frozenset(),
+    _V.WITHDRAWN: frozenset(),
+    _V.EXPIRED: frozenset(),
+    _V.REPLACED: frozenset(),
 }
 
 #: States in which a message's fate is known to have failed; ``--resend failed`` picks these.
@@ -171,3 +217,8 @@ def sources_of_message(after: MessageState) -> tuple[MessageState, ...]:
 def sources_of_run(after: RunState) -> tuple[RunState, ...]:
     """The states from which a run may come to ``after``; for WHERE clauses."""
     return tuple(state for state, moves in RUN_MOVES.items() if after in moves)
+
+
+def sources_of_version(after: VersionState) -> tuple[VersionState, ...]:
+    """The states from which a version may come to ``after``; for WHERE clauses."""
+    return tuple(state for state, moves in VERSION_MOVES.items() if after in moves)

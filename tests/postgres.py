@@ -24,8 +24,8 @@ from psycopg import sql
 from sqlalchemy import Connection, make_url
 
 from smsengine.store import schema
+from smsengine.store.all_tables import metadata
 from smsengine.store.engine import Store
-from smsengine.store.service_tables import metadata
 
 GIVEN = "SMSENGINE_TEST_POSTGRES"
 MISSING = (

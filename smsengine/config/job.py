@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import timedelta
+from datetime import date, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -98,6 +98,9 @@ class Recipient(Model):
     emails: tuple[str, ...] = Field(
         default=(), description="columns of the extract with e-mail addresses"
     )
+    office: Name | None = Field(
+        default=None, description="the column with the office that each row belongs to"
+    )
 
     @model_validator(mode="after")
     def _one_of_all(self) -> Recipient:
@@ -133,6 +136,29 @@ class Guards(Model):
 
 def _catch_up(value: Any) -> Any:
     return AT_ONCE if value == "none" else duration(value)
+
+
+class Merged(Model):
+    """The one text for a phone that serves many subjects."""
+
+    template: str | None = Field(
+        default=None, description="default: the job's own name with -merged.j2"
+    )
+    registered: str | None = Field(
+        default=None,
+        pattern=r"^[a-z0-9][a-z0-9-]*$",
+        description="the registered template that the merged texts must be",
+    )
+
+
+class GoldenCase(StrEnum):
+    """What a golden row shows."""
+
+    LONGEST = "longest"
+    LARGEST = "largest"
+    NEGATIVE = "negative"
+    ZERO = "zero"
+    MISSING = "missing"
 
 
 class Stop(Model):
@@ -186,6 +212,25 @@ class Job(Model):
     stop: Stop = Field(default_factory=Stop)
     validity: Duration | None = Field(
         default=None, description="how long after its release a message is worth sending"
+    )
+    merge: Literal["none", "cap", "list"] = Field(
+        default="none", description="what one phone gets that serves many subjects"
+    )
+    series: int = Field(
+        default=3, ge=1, description="so many texts a phone gets one by one before merge counts"
+    )
+    merged: Merged = Field(default_factory=Merged)
+    overlaps: tuple[str, ...] = Field(
+        default=(), description="topics of the Centre of which this one tells a part"
+    )
+    claims: tuple[Annotated[str, Field(pattern=r"^[a-z0-9*][a-z0-9*-]*$")], ...] = Field(
+        default=(), description="further topics that nobody else may take, e.g. c12-*"
+    )
+    expires: date | None = Field(
+        default=None, description="the last day on which it is sent; an office's notice has one"
+    )
+    golden: Mapping[GoldenCase, Mapping[Name, str | None]] = Field(
+        default_factory=dict, description="rows that show the text at its limits, by case"
     )
     resend_cap: int = Field(
         default=3, ge=1, description="most editions for one recipient and period"

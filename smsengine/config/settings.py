@@ -16,6 +16,7 @@ from smsengine.config.alerts import AlertSettings
 from smsengine.config.amounts import Dong
 from smsengine.config.callers import NetworkField
 from smsengine.config.eyes import LogSettings, WebSettings
+from smsengine.config.offices import Caps, Governance, Office, Person
 from smsengine.config.receipts import ReceiptSettings
 from smsengine.config.upkeep import Backup, Retention
 from smsengine.config.yaml import Document, Model, build, load
@@ -167,6 +168,14 @@ class Settings(Model):
     routes: Mapping[str, tuple[RouteStep, ...]] = Field(
         default_factory=dict, description="names that a job may give as its gateway"
     )
+    offices: Mapping[Annotated[str, Field(pattern=r"^\d{2}-[a-z0-9-]+$")], Office] = Field(
+        default_factory=dict, description="offices that may add notices, by their folders"
+    )
+    people: Mapping[str, Person] = Field(
+        default_factory=dict, description="who submits notices and decides about them"
+    )
+    governance: Governance = Field(default_factory=Governance)
+    caps: Caps = Field(default_factory=Caps)
     alerts: AlertSettings = Field(default_factory=AlertSettings)
     web: WebSettings = Field(default_factory=WebSettings)
     log: LogSettings = Field(default_factory=LogSettings)

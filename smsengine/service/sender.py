@@ -21,9 +21,9 @@ from smsengine.service import fence
 from smsengine.service.bootstrap import Engine
 from smsengine.service.orders import order_for
 from smsengine.store import outbox, runs
+from smsengine.store.all_tables import metadata
 from smsengine.store.engine import Store
 from smsengine.store.runs import Run
-from smsengine.store.service_tables import metadata
 
 Progress = Callable[[int], None]
 

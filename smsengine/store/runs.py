@@ -53,6 +53,7 @@ class Run:
     sealed_at: datetime | None
     finished_at: datetime | None
     purged_at: datetime | None
+    version_id: int | None
 
     @property
     def label(self) -> str:

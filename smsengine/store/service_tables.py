@@ -18,8 +18,7 @@ from sqlalchemy import (
 from smsengine.lifecycle import Grade
 from smsengine.store.tables import Instant, Key, metadata, one_of
 
-#: With the metadata of all tables, the ledger's and these.
-__all__ = ["alarms", "duties", "leases", "members", "metadata", "tokens", "watched"]
+__all__ = ["alarms", "duties", "leases", "members", "tokens", "watched"]
 
 # Who may act for all machines, compared by the database's clock (seconds since 1970). ``term``
 # grows with each holder, so that whoever was deposed while it was frozen finds out.

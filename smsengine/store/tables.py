@@ -140,6 +140,8 @@ runs = Table(
     Column("finished_at", Instant),
     # Since when personal data is being taken out of it, message by message; see store/purging.
     Column("purged_at", Instant),
+    # The approved version of the notice that it was planned from, where it needs an approval.
+    Column("version_id", Key),
     UniqueConstraint("job", "period", "revision"),
     one_of("state", RunState),
     one_of("kind", RunKind),
@@ -190,6 +192,8 @@ messages = Table(
     Column("code", String(LONGEST_CODE)),
     Column("detail", Text),
     Column("settled_at", Instant),
+    # The message that tells it too, where one text tells many subjects of one phone.
+    Column("carrier_id", Key),
     UniqueConstraint("dedup_key", "revision"),
     one_of("state", MessageState),
     CheckConstraint(

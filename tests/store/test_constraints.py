@@ -9,8 +9,8 @@ from sqlalchemy import CheckConstraint, UniqueConstraint
 
 from smsengine.errors import StoreError
 from smsengine.lifecycle import MessageState, RunKind, RunState
+from smsengine.store.all_tables import metadata
 from smsengine.store.engine import Store
-from smsengine.store.service_tables import metadata
 from tests.conftest import execute
 
 AT = "2019-06-01 01:00:00.000000"
@@ -85,6 +85,41 @@ LAWFUL: dict[str, dict[str, Any]] = {
     "members": {"token": "t", "host": "h", "beats": 1, "seen_at": 0.0},
     "watched": {"job": "j", "since": AT},
     "duties": {"name": "d", "done_at": AT},
+    "versions": {
+        "id": 1,
+        "job": "01-hanoi/dossier",
+        "number": 1,
+        "owner": "01-hanoi",
+        "topic": "dossier",
+        "title": "t",
+        "content_hash": "h",
+        "files": "{}",
+        "state": "withdrawn",
+        "submitted_by": "lan",
+        "submitted_at": AT,
+    },
+    "audit": {
+        "id": 1,
+        "at": AT,
+        "actor": "lan",
+        "account": "lan",
+        "what": "submitted",
+        "subject": "01-hanoi/dossier",
+        "detail": "",
+        "hash": "h",
+    },
+    "suppressions": {
+        "id": 1,
+        "address_hash": b"a" * 16,
+        "office": "central",
+        "masked": "09*",
+        "cause": "asked",
+        "reason": "r",
+        "by": "lan",
+        "since": AT,
+    },
+    "strikes": {"address_hash": b"a" * 16, "times": 1, "changed_at": AT},
+    "told": {"month": 201906, "address_hash": b"a" * 8, "day": 1, "run_id": 1, "texts": 1},
 }
 #: Where a row differs from the lawful one, and which constraint says no.
 UNLAWFUL = [
@@ -118,6 +153,26 @@ UNLAWFUL = [
     ("lanes", {"speed": 0}, "ck_lanes_speed"),
     ("lanes", {"speed": 1.01}, "ck_lanes_speed"),
     ("alarms", {"grade": "loud"}, "ck_alarms_known_grade"),
+    ("versions", {"state": "draft"}, "ck_versions_known_state"),
+    ("versions", {"number": 0}, "ck_versions_number"),
+    *(
+        ("versions", {"state": state, "reason": "r"} | decided, "ck_versions_decided")
+        for state in ("approved", "rejected", "expired", "replaced")
+        for decided in (
+            {},
+            {"decided_by": "minh"},
+            {"decided_at": AT},
+            # Whoever submits does not approve.
+            {"decided_by": "lan", "decided_at": AT},
+        )
+    ),
+    (
+        "versions",
+        {"state": "rejected", "decided_by": "minh", "decided_at": AT},
+        "ck_versions_reasoned",
+    ),
+    ("suppressions", {"cause": "bored"}, "ck_suppressions_known_cause"),
+    ("strikes", {"times": 0}, "ck_strikes_times"),
     ("messages", {"run_id": 9}, "FOREIGN KEY"),
     ("skips", {"run_id": 9}, "FOREIGN KEY"),
     ("receipts", {"message_id": 9}, "FOREIGN KEY"),
@@ -135,6 +190,11 @@ DOUBLED = [
     ("members", ["token"]),
     ("watched", ["job"]),
     ("duties", ["name"]),
+    ("versions", ["job", "number"]),
+    ("audit", ["hash"]),
+    ("suppressions", ["address_hash", "office"]),
+    ("strikes", ["address_hash"]),
+    ("told", ["month", "address_hash", "day", "run_id"]),
 ]
 
 

@@ -14,8 +14,8 @@ from sqlalchemy import text
 from smsengine.clock import ManualClock
 from smsengine.errors import StoreError
 from smsengine.store import installation, schema
+from smsengine.store.all_tables import metadata
 from smsengine.store.engine import Store
-from smsengine.store.service_tables import metadata
 from tests.conftest import KEY
 from tests.postgres import Databases
 

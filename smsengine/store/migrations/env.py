@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alembic import context
 
-from smsengine.store.service_tables import metadata
+from smsengine.store.all_tables import metadata
 
 context.configure(
     connection=context.config.attributes["connection"],

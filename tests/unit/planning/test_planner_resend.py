@@ -199,7 +199,9 @@ def test_a_cancelled_run_can_be_planned_again(office: Office, clock: ManualClock
         run.kind,
         run.revision,
         run.messages,
-        office.all("SELECT revision, replaces_id FROM messages WHERE run_id = ?", run.id),
+        office.all(
+            "SELECT revision, replaces_id FROM messages WHERE run_id = ? ORDER BY id", run.id
+        ),
     )
 
 

@@ -19,8 +19,8 @@ from smsengine.service import backups, fence, pg_tools
 from smsengine.service.bootstrap import Engine
 from smsengine.service.pg_tools import Tool
 from smsengine.service.upkeep import check_ledger
+from smsengine.store.all_tables import metadata
 from smsengine.store.engine import Store
-from smsengine.store.service_tables import metadata
 from tests.conftest import Office, rows
 from tests.postgres import Databases
 
