@@ -21,7 +21,8 @@ from smsengine.period import Period
 from smsengine.planning import release
 from smsengine.planning.manifest import Prices
 from smsengine.planning.messages import Composed, Composer, Recipe
-from smsengine.planning.planner import Order, Planned, Planner
+from smsengine.planning.order import Order, Planned
+from smsengine.planning.planner import Planner
 from smsengine.service.bootstrap import Engine
 from smsengine.sources.base import Row, Value
 from smsengine.store import runs, schema

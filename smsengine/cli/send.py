@@ -11,7 +11,7 @@ from smsengine.config.job import LoadedJob
 from smsengine.errors import UsageError
 from smsengine.lifecycle import RunKind, RunState
 from smsengine.period import Period
-from smsengine.planning.planner import Planned, Resend
+from smsengine.planning.order import Planned, Resend
 from smsengine.reports.accounts import account
 from smsengine.service import fence, sender
 from smsengine.service.bootstrap import Engine

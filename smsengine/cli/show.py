@@ -8,7 +8,7 @@ from smsengine.cli.output import say, table
 from smsengine.clock import VIETNAM
 from smsengine.lifecycle import MessageState, RunState, SkipReason
 from smsengine.phone import mask
-from smsengine.planning.planner import Planned
+from smsengine.planning.order import Planned
 from smsengine.reports.accounts import Account, account
 from smsengine.reports.exports import PURGED
 from smsengine.store import messages

@@ -7,31 +7,26 @@ unsealed run away and starts again, so a run is never half there.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
-from decimal import Decimal
-from enum import StrEnum
 
 from sqlalchemy import Connection
 
 from smsengine.clock import Clock
-from smsengine.config.job import Guards
 from smsengine.errors import BusyError, RefusedError
 from smsengine.identity import is_surely_gone, is_surely_running
 from smsengine.lifecycle import RunKind, RunState, SkipReason
-from smsengine.planning.dedup import Dedup, Selection
+from smsengine.planning.dedup import Dedup
 from smsengine.planning.guards import Before, Totals, trip
-from smsengine.planning.manifest import Prices, Tally, Warnings, sealed
-from smsengine.planning.messages import Composed, Recipe
+from smsengine.planning.manifest import Tally, sealed
+from smsengine.planning.messages import Composed
+from smsengine.planning.order import Order, Planned, Resend
 from smsengine.planning.parallel import compose_all
-from smsengine.sources.base import Row
 from smsengine.store import runs
 from smsengine.store.engine import Store
 from smsengine.store.runs import Run
 from smsengine.store.skips import SkippedRow
-from smsengine.waves import StopRules, Waves, ends
+from smsengine.waves import Waves, ends
 
 _STILL_OPEN = frozenset(
     {RunState.PLANNED, RunState.HELD, RunState.RELEASED, RunState.SENDING, RunState.PAUSED}
@@ -40,64 +35,6 @@ _HOLD = timedelta(seconds=60)
 #: Messages in one transaction. Keys are hashes, so each transaction touches most pages of the
 #: run's part of the unique index: fewer transactions, fewer pages written twice.
 _BATCH_MESSAGES = 20_000
-
-
-class Resend(StrEnum):
-    """Which recipients of a period are told again on purpose."""
-
-    FAILED = "failed"
-    UNKNOWN = "unknown"
-    CHANGED = "changed"
-    ALL = "all"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Order:
-    """What to plan; hashes are SHA-256 of the files, empty for none.
-
-    ``revision`` is the number that the run must get: whoever has looked at the period before it is
-    planned is not overtaken by another run, or by a person who leaves it out.
-    """
-
-    job: str
-    owner: str
-    gateway: str
-    priority: int
-    prices: Prices
-    guards: Guards
-    needs_approval: bool
-    recipe: Recipe
-    source_name: str
-    rows: Iterable[Row]
-    job_hash: str
-    template_hash: str
-    registered_hash: str = ""
-    warnings: Warnings = field(default_factory=Warnings)
-    without_figures: Callable[[set[str]], Iterable[str]] | None = None
-    resend: Resend | None = None
-    reason: str = ""
-    resend_cap: int = 3
-    waves: Sequence[int | Decimal] = ()
-    stop: StopRules = field(default_factory=StopRules)
-    valid_seconds: int | None = None
-    processes: int = 2
-    revision: int | None = None
-
-    @property
-    def period(self) -> str:
-        return str(self.recipe.period)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Planned:
-    """What came of it. ``run`` is None when there was nothing new."""
-
-    run: Run | None
-    rows_read: int
-    already_planned: int
-    reasons: Counter[SkipReason] = field(default_factory=Counter)
-    tripped: tuple[str, ...] = ()
-    selection: Selection = field(default_factory=Selection)
 
 
 class Planner:
@@ -159,6 +96,7 @@ class Planner:
             "planner": self._identity,
             "planner_until": now + _HOLD,
             "created_at": now,
+            "version_id": order.version,
         }
         with self._outbox.write() as connection:
             run_id = runs.insert_planning(connection, values)

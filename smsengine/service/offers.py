@@ -27,7 +27,7 @@ from smsengine.errors import (
 )
 from smsengine.lifecycle import Grade, RunKind, RunState
 from smsengine.period import Period
-from smsengine.planning.planner import Planned
+from smsengine.planning.order import Planned
 from smsengine.service import sender, stumbling
 from smsengine.service.arrivals import Arrivals, require_new, require_unchanged
 from smsengine.service.bootstrap import Engine

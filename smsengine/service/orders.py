@@ -11,7 +11,7 @@ from smsengine.config.registered import Registered, load_registered, registered_
 from smsengine.period import Period
 from smsengine.planning.manifest import Warnings
 from smsengine.planning.messages import Recipe
-from smsengine.planning.planner import Order, Resend
+from smsengine.planning.order import Order, Resend
 from smsengine.planning.recipients import Contacts, find_columns, load_contacts
 from smsengine.planning.templates import MessageTemplate
 from smsengine.service.bootstrap import Engine

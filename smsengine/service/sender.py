@@ -14,7 +14,7 @@ from smsengine.gateways.base import Gateway, Receipt
 from smsengine.lifecycle import RunState
 from smsengine.period import Period
 from smsengine.planning import release
-from smsengine.planning.planner import Order, Planned, Resend
+from smsengine.planning.order import Order, Planned, Resend
 from smsengine.receipts.matching import store_receipts
 from smsengine.sending.tending import recover
 from smsengine.service import fence

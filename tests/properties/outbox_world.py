@@ -17,7 +17,7 @@ from smsengine.identity import own_identity
 from smsengine.lifecycle import MessageState
 from smsengine.period import Period
 from smsengine.planning import release
-from smsengine.planning.planner import Resend
+from smsengine.planning.order import Resend
 from smsengine.receipts.matching import store_receipts
 from smsengine.receipts.resolving import resolve_by_hand, unknown_of
 from smsengine.sending import tending

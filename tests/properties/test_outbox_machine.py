@@ -30,7 +30,7 @@ from hypothesis.stateful import (
 
 from smsengine.gateways.base import ReceiptStatus
 from smsengine.lifecycle import FAILED_STATES, MessageState, RunState
-from smsengine.planning.planner import Resend
+from smsengine.planning.order import Resend
 from smsengine.store.engine import Store
 from tests.postgres import Databases
 from tests.properties.outbox_law import watch

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from smsengine.lifecycle import MessageState, RunState
-from smsengine.planning.planner import Resend
+from smsengine.planning.order import Resend
 from smsengine.store import claims, outbox
 from smsengine.store.claims import Part
 from smsengine.store.outbox import OpenDoubts, Repeats

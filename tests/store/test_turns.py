@@ -17,7 +17,8 @@ from smsengine.clock import ManualClock
 from smsengine.errors import StoreAwayError, StoreError
 from smsengine.lifecycle import RunKind, RunState
 from smsengine.planning import release
-from smsengine.planning.planner import Planned, Planner
+from smsengine.planning.order import Planned
+from smsengine.planning.planner import Planner
 from smsengine.store import installation, messages, runs, schema
 from smsengine.store.engine import Store
 from smsengine.store.turns import take_turn

@@ -14,7 +14,7 @@ from smsengine.errors import RefusedError
 from smsengine.lifecycle import RunKind, RunState
 from smsengine.period import Period
 from smsengine.planning import release
-from smsengine.planning.planner import Planned, Resend
+from smsengine.planning.order import Planned, Resend
 from smsengine.reports.accounts import account
 from smsengine.sources.base import Row
 from smsengine.store.engine import Store

@@ -18,7 +18,7 @@ from smsengine.identity import own_identity
 from smsengine.lifecycle import RunKind
 from smsengine.period import Period
 from smsengine.planning import release
-from smsengine.planning.planner import Planned, Resend
+from smsengine.planning.order import Planned, Resend
 from smsengine.service import sender
 from smsengine.service.bootstrap import Engine
 from smsengine.sources.base import Row

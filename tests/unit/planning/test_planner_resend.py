@@ -9,7 +9,7 @@ import pytest
 from smsengine.clock import ManualClock
 from smsengine.lifecycle import RunKind
 from smsengine.planning import release
-from smsengine.planning.planner import Planned, Resend
+from smsengine.planning.order import Planned, Resend
 from smsengine.reports.accounts import account
 from smsengine.sources.base import Row
 from tests.conftest import KEY, Office, row, rows

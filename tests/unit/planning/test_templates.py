@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from smsengine.config.files import read_text
 from smsengine.errors import ConfigError, RowError
 from smsengine.lifecycle import SkipReason
 from smsengine.period import Period
-from smsengine.config.files import read_text
 from smsengine.planning.templates import MAX_CHARACTERS, MessageTemplate
 
 ROOT = Path(__file__).parents[3]

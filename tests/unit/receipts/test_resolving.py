@@ -7,7 +7,7 @@ import pytest
 from smsengine.gateways.base import Receipt, ReceiptStatus
 from smsengine.lifecycle import MessageState, RunState
 from smsengine.planning import release
-from smsengine.planning.planner import Resend
+from smsengine.planning.order import Resend
 from smsengine.receipts.matching import store_receipts
 from smsengine.receipts.resolving import resolve_by_hand, unknown_of
 from smsengine.reports.accounts import account

@@ -10,7 +10,7 @@ import pytest
 
 from smsengine.gateways.base import Capabilities, Outcome
 from smsengine.lifecycle import RunState
-from smsengine.planning.planner import Resend
+from smsengine.planning.order import Resend
 from smsengine.sending.retrying import MAX_ATTEMPTS
 from smsengine.sending.routing import Route, ordered
 from tests.conftest import START, rows

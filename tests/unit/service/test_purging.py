@@ -11,7 +11,7 @@ import pytest
 
 from smsengine.config.upkeep import Age, Retention
 from smsengine.errors import StoreError
-from smsengine.planning.planner import Resend
+from smsengine.planning.order import Resend
 from smsengine.planning.release import check_seal
 from smsengine.reports import exports
 from smsengine.reports.accounts import account

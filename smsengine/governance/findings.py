@@ -1,0 +1,54 @@
+"""What is found about a notice: where, what, and how to mend it, in two languages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
+
+Language = Literal["vi", "en"]
+
+
+class Weight(StrEnum):
+    """How bad a finding is."""
+
+    #: it cannot be submitted, approved or sent so
+    WRONG = "wrong"
+    #: it breaks a rule of the house on purpose, it seems; written into the audit, too
+    FORBIDDEN = "forbidden"
+    #: a person should look
+    NOTE = "note"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Saying:
+    """A sentence in both languages."""
+
+    vi: str
+    en: str
+
+    def to(self, language: Language) -> str:
+        """The sentence in one of them."""
+        return self.vi if language == "vi" else self.en
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One thing that was found. ``rule`` is its short name, e.g. ``link``; line 0 is the file."""
+
+    rule: str
+    weight: Weight
+    file: str
+    line: int
+    what: Saying
+    mend: Saying
+
+    @property
+    def is_good(self) -> bool:
+        """Say whether the notice may go on with it."""
+        return self.weight is Weight.NOTE
+
+    def sentence(self, language: Language) -> str:
+        """``file:line: what. mend.``"""
+        where = f"{self.file}:{self.line}: " if self.line else f"{self.file}: "
+        return f"{where}{self.what.to(language)} {self.mend.to(language)}".rstrip()
