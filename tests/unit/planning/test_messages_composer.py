@@ -130,6 +130,8 @@ def test_reasons_that_composing_cannot_give_are_few() -> None:
     }
     known = {name for line in reached for name in line.split()}
     later = {"no-figures", "duplicate-row", "conflicting-rows", "changed-after-sent"}
+    later |= {"duplicate-of-central", "suppressed", "over-daily-cap", "over-monthly-cap"}
+    later |= {"over-series", "other-office"}
     assert {reason.value for reason in SkipReason} == known | later
 
 
