@@ -16,6 +16,7 @@ SmsEngineError
 ├── DeposedError         another machine leads now
 ├── LifecycleError       a state move that the law of lifecycle.py does not allow
 ├── GatewayError         a gateway cannot be used as it is configured
+│   └── SealedError      … since what it keeps was sealed with another key
 └── StoreError           the ledger cannot be used
     └── StoreAwayError   … just now: the database is away, full or locked
 
@@ -111,6 +112,10 @@ class LifecycleError(SmsEngineError):
 
 class GatewayError(SmsEngineError):
     """The gateway cannot be used."""
+
+
+class SealedError(GatewayError):
+    """What the gateway keeps was sealed with another key."""
 
 
 class StoreError(SmsEngineError):

@@ -31,6 +31,7 @@ from smsengine.gateways.base import (
 )
 from smsengine.gateways.http_exchange import Reply, Request, base_64
 from smsengine.gateways.http_gateway import Vendor
+from smsengine.gateways.http_options import Url
 from smsengine.gateways.http_outcomes import default_outcome, pause_seconds, unreadable
 from smsengine.gateways.http_reading import at, document, has_token, text
 from smsengine.gateways.http_transport import TransportOptions, open_http
@@ -56,7 +57,7 @@ _IDEMPOTENCY_SECONDS = 24 * 3600
 class Options(TransportOptions):
     """Keys of a gateway of kind ``android``."""
 
-    url: str = Field(
+    url: Url = Field(
         description="http://PHONE:8080 on the phone, or https://api.sms-gate.app/3rdparty/v1"
     )
     user: str = Field(min_length=1)

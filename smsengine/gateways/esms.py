@@ -32,8 +32,9 @@ from smsengine.gateways.base import (
 )
 from smsengine.gateways.http_exchange import Reply, Request
 from smsengine.gateways.http_gateway import Vendor
+from smsengine.gateways.http_options import Url
 from smsengine.gateways.http_outcomes import Codes, coded, default_outcome, unreadable
-from smsengine.gateways.http_reading import amount, document, has_token, text
+from smsengine.gateways.http_reading import amount, document, has_token, no_answer, text
 from smsengine.gateways.http_transport import TokenOptions, open_http
 
 _REJECTED = OutcomeKind.REJECTED
@@ -96,7 +97,7 @@ class Options(TokenOptions):
     secret_key: SecretField
     brandname: str = Field(min_length=1, max_length=11, description="registered with eSMS")
     sandbox: bool = Field(default=False, description="eSMS checks, and sends nothing")
-    url: str = Field(
+    url: Url = Field(
         default="https://rest.esms.vn/MainService.svc/json", description="of the vendor's service"
     )
 
@@ -183,7 +184,8 @@ class EsmsVendor(Vendor):
     def read_balance(self, reply: Reply) -> tuple[int, str]:
         found = document(reply.body)
         if text(found, "CodeResponse") != "100":
-            raise ValueError(f"CodeResponse {text(found, 'CodeResponse')}")
+            said = text(found, "ErrorMessage")
+            raise no_answer("CodeResponse", text(found, "CodeResponse"), said)
         return amount(found, "Balance"), "VND"
 
     def build_templates(self, sender: str) -> Request:
@@ -194,7 +196,8 @@ class EsmsVendor(Vendor):
         found = document(reply.body)
         rows = found.get("BrandnameTemplates") if isinstance(found, dict) else None
         if not isinstance(rows, list):
-            raise ValueError(f"CodeResult {text(found, 'CodeResult')}")
+            said = text(found, "ErrorMessage")
+            raise no_answer("CodeResult", text(found, "CodeResult"), said)
         return [
             RegisteredTemplate(
                 text(row, "TempId") or "",

@@ -34,7 +34,7 @@ from smsengine.gateways.http_gateway import HttpGateway, Vendor
 from smsengine.gateways.http_login import Login, NotNowError, Token, with_header, with_json_field
 from smsengine.gateways.http_options import Meaning, Url
 from smsengine.gateways.http_outcomes import Codes, coded, default_outcome, unreadable
-from smsengine.gateways.http_reading import document, has_token, meant, text
+from smsengine.gateways.http_reading import document, has_token, login_document, meant, text
 from smsengine.gateways.http_transport import TokenOptions, open_http
 
 _REJECTED = OutcomeKind.REJECTED
@@ -110,7 +110,7 @@ class FptLogin(Login):
         return _post(f"{self._options.url.rstrip('/')}/oauth2/token", fields)
 
     def read(self, reply: Reply, now: datetime) -> Token:  # noqa: ARG002 - its time is relative
-        found = document(reply.body)
+        found = login_document(reply)
         error = text(found, "error")
         said = f"error {error}: {text(found, 'error_description') or ''}"
         if error in _NOT_NOW:

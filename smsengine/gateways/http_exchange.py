@@ -19,6 +19,8 @@ class Phase(StrEnum):
 
     #: no clearance; not a byte was written
     HELD_BACK = "held-back"
+    #: what the login needs cannot be opened here; not a byte was written
+    LOCKED_OUT = "locked-out"
     #: the vendor wants a login first and refuses it; not a byte was written
     LOGIN_REFUSED = "login-refused"
     #: there was no token that it takes, for now; surely not taken

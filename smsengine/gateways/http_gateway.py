@@ -29,8 +29,10 @@ from smsengine.gateways.base import (
     Gateway,
     Outbound,
     Outcome,
+    OutcomeKind,
     Receipt,
     RegisteredTemplate,
+    Scope,
     Vault,
 )
 from smsengine.gateways.http_exchange import Phase, Reply, Request
@@ -39,11 +41,18 @@ from smsengine.gateways.http_login import Client, LoggedIn, Login
 from smsengine.gateways.http_trouble import what_is_wrong
 
 Item = TypeVar("Item")
+_LOOK_AT = "look at its keys in config.yaml, or ask the vendor"
 _MOST_DETAIL = 200
 _MOST_CODE = 60
 _MOST_ID = 100
 #: What is asked about is not known there (any more).
 _NOT_THERE = 404
+_NO_TEMPLATE = Outcome(
+    kind=OutcomeKind.REJECTED,
+    scope=Scope.CALLER,
+    code="no-template",
+    detail="it needs a registered template",
+)
 
 
 class Vendor(ABC):
@@ -66,9 +75,10 @@ class Vendor(ABC):
     #: accepted messages in one question
     per_report: int = 1
 
-    def refuses(self, message: Outbound) -> Outcome | None:  # noqa: ARG002 - for overriding
+    def refuses(self, message: Outbound) -> Outcome | None:
         """Why a message must not even be handed over; None where nothing speaks against it."""
-        return None
+        lacks_template = self.capabilities.needs_template and message.template is None
+        return _NO_TEMPLATE if lacks_template else None
 
     @abstractmethod
     def build_send(self, messages: Sequence[Outbound]) -> Request:
@@ -234,7 +244,7 @@ class HttpGateway(Gateway):
     def _tidy(self, outcome: Outcome, *messages: Outbound) -> Outcome:
         """An outcome whose words are short and say nothing private."""
         return outcome._replace(
-            code=outcome.code[:_MOST_CODE],
+            code=self._redactor.clean(outcome.code, messages)[:_MOST_CODE],
             detail=self._redactor.clean(outcome.detail, messages)[:_MOST_DETAIL],
             gateway_id=outcome.gateway_id and outcome.gateway_id[:_MOST_ID],
         )
@@ -264,9 +274,7 @@ class HttpGateway(Gateway):
         try:
             amount, currency = self._vendor.read_balance(reply)
         except ValueError as error:
-            raise GatewayError(
-                f"{self._host} gave no balance ({error}); look at the keys of balance."
-            ) from error
+            raise GatewayError(f"{self._host} gave no balance ({error}); {_LOOK_AT}.") from error
         return Balance(amount=amount, currency=currency, at=self._clock.now())
 
     def reports(self, asked: Sequence[Asked]) -> Sequence[Receipt]:
@@ -288,7 +296,9 @@ class HttpGateway(Gateway):
         try:
             return self._vendor.read_templates(reply)
         except ValueError as error:
-            raise GatewayError(f"{self._host} gave no list of templates ({error}).") from error
+            raise GatewayError(
+                f"{self._host} gave no list of templates ({error}); {_LOOK_AT}."
+            ) from error
 
     def receipts(self) -> Sequence[Receipt]:
         """Receipts behind the last ones; none where the vendor cannot be asked just now."""
@@ -308,6 +318,8 @@ class HttpGateway(Gateway):
         self._cursor = self._next_cursor
 
     def check(self) -> str:
+        if self._log is not None:
+            self._log.prove()
         if isinstance(self._client, LoggedIn) and (refused := self._client.log_in()):
             raise GatewayError(what_is_wrong(self._host, refused) or "")
         if self.capabilities.has_balance:
@@ -356,7 +368,7 @@ class HttpGateway(Gateway):
         return replace(
             receipt,
             gateway_id=receipt.gateway_id[:_MOST_ID],
-            code=receipt.code[:_MOST_CODE],
+            code=self._redactor.clean(receipt.code)[:_MOST_CODE],
             raw=self._redactor.clean(receipt.raw)[:MOST_RAW],
         )
 

@@ -18,6 +18,7 @@ from datetime import date, datetime
 from pathlib import Path
 from urllib.parse import quote, quote_plus
 
+from smsengine.errors import GatewayError
 from smsengine.gateways.base import Outbound
 from smsengine.gateways.http_exchange import Reply, Request
 from smsengine.phone import mask_numbers
@@ -119,10 +120,27 @@ class ExchangeLog:
     """Appends one JSON line for each exchange."""
 
     def __init__(self, path: Path, gateway: str, redactor: Redactor) -> None:
+        """Make its folder, where that can be done."""
         self._path = path
         self._gateway = gateway
         self._redactor = redactor
         self._lock = threading.Lock()
+        with suppress(OSError):
+            path.parent.mkdir(parents=True, exist_ok=True)
+
+    def prove(self) -> None:
+        """Look whether it can be written.
+
+        Raises:
+            GatewayError: it cannot.
+        """
+        try:
+            self._append("")
+        except OSError as error:
+            raise GatewayError(
+                f"exchange_log {self._path} cannot be written ({error.strerror}); messages go out"
+                " all the same."
+            ) from error
 
     def write(
         self, at: datetime, request: Request, reply: Reply, messages: Sequence[Outbound] = ()

@@ -18,7 +18,7 @@ from typing import NamedTuple, Protocol
 from urllib.parse import parse_qsl, urlencode
 
 from smsengine.clock import Clock
-from smsengine.errors import GatewayError
+from smsengine.errors import GatewayError, SealedError
 from smsengine.gateways.base import Vault
 from smsengine.gateways.http_exchange import Phase, Reply, Request, always, nothing
 from smsengine.gateways.http_log import Redactor
@@ -263,7 +263,9 @@ class LoggedIn:
             self._failure = error.reply
             raise
         except GatewayError as error:
-            failed = self._without(Phase.NO_LOGIN, str(error))
+            is_sealed = isinstance(error, SealedError)
+            phase = Phase.LOCKED_OUT if is_sealed else Phase.NO_LOGIN
+            failed = self._without(phase, str(error))
             self._failure = failed.reply
             raise failed from error
         finally:

@@ -34,7 +34,7 @@ def default_outcome(reply: Reply, now: datetime, *, documented_503: bool = False
     match reply.phase:
         case Phase.HELD_BACK:
             return HELD_BACK
-        case Phase.LOGIN_REFUSED:
+        case Phase.LOGIN_REFUSED | Phase.LOCKED_OUT:
             return _broken_off(OutcomeKind.REJECTED, reply)._replace(scope=Scope.ACCOUNT)
         case Phase.NOT_WRITTEN | Phase.NO_LOGIN:
             return _broken_off(OutcomeKind.TRANSIENT, reply)

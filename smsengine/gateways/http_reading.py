@@ -26,6 +26,8 @@ from smsengine.gateways.base import (
     ReceiptStatus,
     Scope,
 )
+from smsengine.gateways.http_exchange import Reply
+from smsengine.gateways.http_login import NotNowError
 from smsengine.gateways.http_options import Answer, Meaning, Query, ReceiptKeys
 from smsengine.gateways.http_outcomes import (
     Codes,
@@ -37,6 +39,7 @@ from smsengine.gateways.http_outcomes import (
 from smsengine.gateways.http_xml import leaves
 
 _MOST_AMOUNT = 10**15
+_UNREADABLE = "its answer cannot be read"
 
 # -- documents -------------------------------------------------------------------------------------
 
@@ -102,6 +105,8 @@ def amount(found: Any, path: str) -> int:
     Raises:
         ValueError: there is none.
     """
+    if found is None:
+        raise ValueError(_UNREADABLE)
     try:
         value = Decimal(text(found, path) or "")
         if abs(value) < _MOST_AMOUNT:
@@ -109,6 +114,25 @@ def amount(found: Any, path: str) -> int:
     except ArithmeticError:  # as decimal calls what is no number, or far too large
         pass
     raise ValueError(f"{path} is no amount")
+
+
+def no_answer(name: str, code: str | None, words: str | None = None) -> ValueError:
+    """What to raise where a question got a refusal: its code under its name, and its words."""
+    if code is None:
+        return ValueError(_UNREADABLE)
+    return ValueError(f"{name} {code}: {words}" if words else f"{name} {code}")
+
+
+def login_document(reply: Reply) -> Any:
+    """The answer to a login as a document.
+
+    Raises:
+        NotNowError: it is a page, as vendors show one while they mend something.
+    """
+    found = document(reply.body)
+    if found is None and reply.is_success:
+        raise NotNowError(_UNREADABLE)
+    return found
 
 
 def moment(said: str | None) -> datetime | None:

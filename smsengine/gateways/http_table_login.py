@@ -17,7 +17,7 @@ from smsengine.gateways.http_login import (
 )
 from smsengine.gateways.http_option_words import LoginKeys
 from smsengine.gateways.http_options import HttpOptions
-from smsengine.gateways.http_reading import document, says_success, text
+from smsengine.gateways.http_reading import login_document, says_success, text
 
 _SECONDS_PER_MINUTE = 60
 _INTO = {"json": with_json_field, "form": with_form_field, "query": with_query_field}
@@ -48,7 +48,7 @@ class TableLogin(Login):
 
     def read(self, reply: Reply, now: datetime) -> Token:  # noqa: ARG002 - its time is relative
         keys = self._keys
-        found = document(reply.body)
+        found = login_document(reply)
         code = text(found, keys.code)
         if not reply.is_success:
             raise ValueError(f"HTTP {reply.status}")

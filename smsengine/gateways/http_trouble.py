@@ -16,12 +16,28 @@ _SENTENCES = {
 
 def what_is_wrong(host: str, reply: Reply) -> str | None:
     """One sentence for whoever asks why a gateway cannot be used; None where nothing is wrong."""
-    if reply.phase is Phase.LOGIN_REFUSED:
-        return f"{host} refuses the login ({reply.detail}); look at its user and its secrets."
-    if reply.phase is Phase.NO_LOGIN and reply.detail:
-        return f"{host} cannot be logged in to now ({reply.detail})."
-    if reply.phase is not Phase.ANSWERED:
-        return f"{host} {_SENTENCES[reply.trouble or Trouble.BROKEN]}"
-    if reply.status in (401, 403):
-        return f"{host} refuses the key (HTTP {reply.status}); look at auth and key."
-    return None if reply.is_success else f"{host} answers HTTP {reply.status}; look at the url."
+    match reply.phase:
+        case Phase.ANSWERED:
+            said = None if reply.is_success else _of_status(reply.status)
+        case Phase.LOCKED_OUT:
+            return reply.detail
+        case Phase.LOGIN_REFUSED:
+            said = f"refuses the login ({reply.detail}); look at its user and its secrets."
+        case Phase.NO_LOGIN if reply.detail:
+            said = f"cannot be logged in to now ({reply.detail}); try again later."
+        case _:
+            said = _SENTENCES[reply.trouble or Trouble.BROKEN]
+    return f"{host} {said}" if said else None
+
+
+def _of_status(status: int) -> str:
+    if status in (401, 403):
+        return (
+            f"refuses the key (HTTP {status}); look at its secrets, and whether the vendor takes"
+            " this machine's address."
+        )
+    if status == 429:
+        return "answers HTTP 429; it is asked too often, try again in a minute."
+    if status >= 500:
+        return f"answers HTTP {status}; the trouble is its own, try again later or ask the vendor."
+    return f"answers HTTP {status}; look at the url, and at the key."

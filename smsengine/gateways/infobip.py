@@ -30,6 +30,7 @@ from smsengine.gateways.base import (
 )
 from smsengine.gateways.http_exchange import Reply, Request
 from smsengine.gateways.http_gateway import Vendor
+from smsengine.gateways.http_options import Url
 from smsengine.gateways.http_outcomes import Codes, coded, default_outcome, unanswered, unreadable
 from smsengine.gateways.http_reading import (
     amount,
@@ -81,10 +82,10 @@ _PER_REQUEST = 100
 class Options(TokenOptions):
     """Keys of a gateway of kind ``infobip``."""
 
-    url: str = Field(description="https://NAME.api.infobip.com, the account's own address")
+    url: Url = Field(description="https://NAME.api.infobip.com, the account's own address")
     key: SecretField
     sender: str = Field(min_length=1, max_length=15)
-    callback: str | None = Field(default=None, description="our address for reports")
+    callback: Url | None = Field(default=None, description="our address for reports")
 
 
 class InfobipVendor(Vendor):

@@ -10,6 +10,7 @@ import json
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
+from urllib.parse import quote
 
 from pydantic import Field
 
@@ -29,6 +30,7 @@ from smsengine.gateways.base import (
 )
 from smsengine.gateways.http_exchange import Reply, Request, base_64
 from smsengine.gateways.http_gateway import Vendor
+from smsengine.gateways.http_options import Url
 from smsengine.gateways.http_outcomes import (
     Codes,
     coded,
@@ -66,7 +68,7 @@ class Options(TokenOptions):
     access_token: SecretField
     sender: str = Field(default="", max_length=11, description="brandname; empty for sms_type 2")
     sms_type: int = Field(default=3, ge=1, le=8, description="3 is a registered brandname")
-    url: str = Field(default="https://api.speedsms.vn/index.php")
+    url: Url = Field(default="https://api.speedsms.vn/index.php")
 
 
 class SpeedSmsVendor(Vendor):
@@ -117,7 +119,7 @@ class SpeedSmsVendor(Vendor):
     # -- asking ------------------------------------------------------------------------------------
 
     def build_report(self, asked: Sequence[Asked]) -> Request:
-        url = f"{self.url}/sms/status/{asked[0].gateway_id}"
+        url = f"{self.url}/sms/status/{quote(asked[0].gateway_id, safe='')}"
         return Request(method="GET", url=url, headers=self._headers)
 
     def read_report(self, asked: Sequence[Asked], reply: Reply) -> Sequence[Receipt]:

@@ -13,7 +13,7 @@ import hmac
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl, quote, urlencode
 
 from pydantic import Field
 
@@ -33,6 +33,7 @@ from smsengine.gateways.base import (
 )
 from smsengine.gateways.http_exchange import Reply, Request, base_64
 from smsengine.gateways.http_gateway import Vendor
+from smsengine.gateways.http_options import Url
 from smsengine.gateways.http_outcomes import Codes, coded, default_outcome, unreadable
 from smsengine.gateways.http_reading import amount, document, text
 from smsengine.gateways.http_transport import TransportOptions, open_http
@@ -72,8 +73,8 @@ class Options(TransportOptions):
         default=None, description="the account's token, which signs callbacks; else password"
     )
     sender: str = Field(min_length=1, description="number, name, or SID of a messaging service")
-    callback: str | None = Field(default=None, description="our address for reports")
-    url: str = Field(default="https://api.twilio.com")
+    callback: Url | None = Field(default=None, description="our address for reports")
+    url: Url = Field(default="https://api.twilio.com")
 
 
 class TwilioVendor(Vendor):
@@ -135,7 +136,7 @@ class TwilioVendor(Vendor):
     # -- asking ------------------------------------------------------------------------------------
 
     def build_report(self, asked: Sequence[Asked]) -> Request:
-        url = f"{self.url}/Messages/{asked[0].gateway_id}.json"
+        url = f"{self.url}/Messages/{quote(asked[0].gateway_id, safe='')}.json"
         return Request(method="GET", url=url, headers=self._headers)
 
     def read_report(self, asked: Sequence[Asked], reply: Reply) -> Sequence[Receipt]:

@@ -73,7 +73,6 @@ class VnptVendor(Vendor):
 
     def build_send(self, messages: Sequence[Outbound]) -> Request:
         (message,) = messages
-        # Without a template there is nothing to send, and the vendor refuses the empty name.
         template = message.template or _UNNAMED
         options = self._options
         fields = {

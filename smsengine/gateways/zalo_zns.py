@@ -36,8 +36,9 @@ from smsengine.gateways.base import (
 from smsengine.gateways.http_exchange import Reply, Request
 from smsengine.gateways.http_gateway import Vendor
 from smsengine.gateways.http_login import Login, Token, with_header
+from smsengine.gateways.http_options import Url
 from smsengine.gateways.http_outcomes import Codes, coded, default_outcome, unreadable
-from smsengine.gateways.http_reading import amount, document, text
+from smsengine.gateways.http_reading import amount, document, login_document, no_answer, text
 from smsengine.gateways.http_transport import TransportOptions, open_http
 
 _RECIPIENT = (OutcomeKind.REJECTED, Scope.RECIPIENT)
@@ -93,8 +94,8 @@ class Options(TransportOptions):
     mode: Literal["production", "development"] = Field(
         default="production", description="development tells only the app's administrators"
     )
-    url: str = Field(default="https://business.openapi.zalo.me")
-    login_url: str = Field(default="https://oauth.zaloapp.com/v4/oa/access_token")
+    url: Url = Field(default="https://business.openapi.zalo.me")
+    login_url: Url = Field(default="https://oauth.zaloapp.com/v4/oa/access_token")
     # A renewal must be over before its lease in the vault is.
     read_timeout_seconds: float = Field(default=30, gt=0, le=100)
 
@@ -134,7 +135,7 @@ class ZnsLogin(Login):
         )
 
     def read(self, reply: Reply, now: datetime) -> Token:  # noqa: ARG002 - its time is relative
-        found = document(reply.body)
+        found = login_document(reply)
         access, refresh = text(found, "access_token"), text(found, "refresh_token")
         if not access or not refresh:
             said = text(found, "error_name") or text(found, "error_description") or ""
@@ -176,12 +177,6 @@ class ZnsVendor(Vendor):
             needs_template=True,
             falls_back=True,
         )
-
-    def refuses(self, message: Outbound) -> Outcome | None:
-        if message.template is not None:
-            return None
-        said = "it needs a registered template"
-        return Outcome(OutcomeKind.REJECTED, Scope.CALLER, code="no-template", detail=said)
 
     def build_send(self, messages: Sequence[Outbound]) -> Request:
         (message,) = messages
@@ -243,7 +238,7 @@ class ZnsVendor(Vendor):
         """What is left of the day's quota, in messages; money is nowhere to be asked for."""
         found = document(reply.body)
         if text(found, "error") != "0":
-            raise ValueError(f"error {text(found, 'error')}")
+            raise no_answer("error", text(found, "error"), text(found, "message"))
         return amount(found, "data.remainingQuota"), "messages today"
 
     # -- receipts ----------------------------------------------------------------------------------

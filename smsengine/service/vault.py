@@ -15,7 +15,7 @@ from collections.abc import Callable
 from cryptography.fernet import Fernet, InvalidToken
 
 from smsengine.clock import Clock
-from smsengine.errors import GatewayError
+from smsengine.errors import GatewayError, SealedError
 from smsengine.store import leases, tokens
 from smsengine.store.engine import Store
 from smsengine.store.leases import Lease
@@ -56,7 +56,7 @@ class TokenVault:
         """What was kept last; None at first.
 
         Raises:
-            GatewayError: it was sealed with another key.
+            SealedError: it was sealed with another key.
         """
         with self._store().read() as connection:
             sealed = tokens.get(connection, self._gateway)
@@ -65,15 +65,17 @@ class TokenVault:
         try:
             return self._fernet().decrypt(sealed).decode()
         except InvalidToken:
-            raise GatewayError(
-                f"{self._gateway}: its kept token was sealed with another dedup_key; put that"
-                " key back."
+            raise SealedError(
+                f"{self._gateway}: its kept token was sealed with another dedup_key; put that key"
+                f" back or, where it is lost, delete the row of {self._gateway} in the table tokens"
+                " and consent anew."
             ) from None
 
     def replace(self, renew: Callable[[str | None], str]) -> str:
         """Change the secret, one machine at a time.
 
         Raises:
+            SealedError: what is kept was sealed with another key.
             GatewayError: another machine has been at it for minutes.
         """
         lease = self._lock()

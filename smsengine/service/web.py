@@ -7,6 +7,7 @@ said to them is private. Nobody who asks can keep the daemon from its work.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
@@ -32,6 +33,12 @@ def _json(status: HTTPStatus, facts: Mapping[str, object], *headers: tuple[str, 
 def _judged(reasons: Sequence[str], good: str) -> Answer:
     status = HTTPStatus.SERVICE_UNAVAILABLE if reasons else HTTPStatus.OK
     return _json(status, {"status": "not " * bool(reasons) + good, "reasons": reasons})
+
+
+def _reason(error: OSError) -> str:
+    """The reason alone: asyncio puts the address into it once more."""
+    number = error.errno or 0
+    return os.strerror(number) if number > 0 else str(error.strerror or error)
 
 
 class Desk:
@@ -116,7 +123,7 @@ class Web:
             self._server = Server(host, port, desk.ask, rubbish=desk.rubbish)
         except OSError as error:
             raise ConfigError(
-                f"web: {host}:{port} cannot be taken ({error.strerror or error}); is another daemon"
+                f"web: {host}:{port} cannot be taken ({_reason(error)}); is another daemon"
                 " running? Else choose another port under 'web:' in config.yaml."
             ) from error
         self.port: int = self._server.port

@@ -94,6 +94,20 @@ def test_a_message_is_written_as_the_document_says(
     assert OutcomeKind.ACCEPTED is outcome.kind
 
 
+@each_case
+def test_whoever_takes_templates_alone_is_given_no_text(
+    case: VendorCase, tmp_path: Path, clock: ManualClock
+) -> None:
+    """Without its template a message is refused before a byte of it leaves; others take a text."""
+    without = case.outbound._replace(template=None)
+    manner = after_login(case, saying(on_the_wire(case.answers[0])))
+    with RawServer(manner) as server, closing(case.open(tmp_path, server.url, clock)) as gateway:
+        needs = gateway.capabilities.needs_template
+        (outcome,) = gateway.send([without], cleared)
+    said = (outcome.kind, outcome.code) == (OutcomeKind.REJECTED, "no-template")
+    assert (needs, 0 if needs else 1) == (said, len(hand_overs(case, server)))
+
+
 # -- what an answer means --------------------------------------------------------------------------
 
 

@@ -244,12 +244,11 @@ def test_outside_the_hours_messages_wait(start: Start, double: Dialect) -> None:
     [
         TemplateUse("405", (("number", "0"), ("group", "A"))),
         TemplateUse("404", (("number", "0"),)),
-        None,
     ],
-    ids=["unknown", "too few", "none"],
+    ids=["unknown", "too few"],
 )
 def test_a_template_that_is_not_vnpt_s_is_the_content_s_fault(
-    start: Start, double: Dialect, template: TemplateUse | None
+    start: Start, double: Dialect, template: TemplateUse
 ) -> None:
     """Nothing else is put in its place."""
     (outcome,) = hand_over(start(), [some(1)[0]._replace(template=template)])

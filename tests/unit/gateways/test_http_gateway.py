@@ -218,12 +218,13 @@ def test_words_of_the_vendor_are_short_and_clean(
     said = Outcome(
         kind=OutcomeKind.REJECTED,
         scope=Scope.CONTENT,
-        code="c" * 99,
+        code=f"{KEY} 84912345600 {TEXT}" + "c" * 99,
         gateway_id="i" * 999,
         detail=f"bad: {TEXT} to 84912345600 by {KEY}. " + "x" * 999,
     )
     gateway = plain(serve().url, lambda asked, _: [said for _ in asked])
     (outcome,) = gateway.send(messages(1), lambda _: True)
+    assert outcome.code.startswith("*** 091***5600 <text, 41 characters>ccc")
     beginning = "bad: <text, 41 characters> to 091***5600 by ***. x"
     assert (60, 100, 200, beginning) == (
         len(outcome.code),
@@ -252,19 +253,27 @@ def test_without_a_balance_the_host_is_asked(serve: Serve, start: Start) -> None
     assert (True, False) == (asked.startswith(b"GET / HTTP/1.1"), KEY.encode() in asked)
 
 
+LOOK_AT_KEY = "look at its secrets, and whether the vendor takes this machine's address."
+LOOK_AT_KEYS = "look at its keys in config.yaml, or ask the vendor."
+
+
 @pytest.mark.parametrize(
     ("manner", "said"),
     [
-        (says(b"", "401 No"), "refuses the key (HTTP 401); look at auth and key."),
-        (says(b"", "403 No"), "refuses the key (HTTP 403); look at auth and key."),
-        (says(b"", "404 No"), "answers HTTP 404; look at the url."),
-        (says(b"", "302 Go"), "answers HTTP 302; look at the url."),
-        (says(b"", "500 No"), "answers HTTP 500; look at the url."),
+        (says(b"", "401 No"), f"refuses the key (HTTP 401); {LOOK_AT_KEY}"),
+        (says(b"", "403 No"), f"refuses the key (HTTP 403); {LOOK_AT_KEY}"),
+        (says(b"", "404 No"), "answers HTTP 404; look at the url, and at the key."),
+        (says(b"", "302 Go"), "answers HTTP 302; look at the url, and at the key."),
         (
-            says(b"<html>"),
-            "gave no balance (the answer is not JSON); look at the keys of balance.",
+            says(b"", "429 No"),
+            "answers HTTP 429; it is asked too often, try again in a minute.",
         ),
-        (says({}), "gave no balance (amount is no amount); look at the keys of balance."),
+        (
+            says(b"", "500 No"),
+            "answers HTTP 500; the trouble is its own, try again later or ask the vendor.",
+        ),
+        (says(b"<html>"), f"gave no balance (its answer cannot be read); {LOOK_AT_KEYS}"),
+        (says({}), f"gave no balance (amount is no amount); {LOOK_AT_KEYS}"),
         (silent, "breaks the connection off; look at the firewall, or ask the vendor."),
         (deaf, "does not answer in time; look at the network and the time-outs."),
     ],

@@ -15,6 +15,7 @@ from urllib.parse import quote, quote_plus, urlencode
 
 import pytest
 
+from smsengine.errors import GatewayError
 from smsengine.gateways.base import Outbound
 from smsengine.gateways.http_exchange import Phase, Reply, Request, Trouble
 from smsengine.gateways.http_log import ExchangeLog, Redactor
@@ -189,9 +190,20 @@ def test_it_may_be_moved_away(log: ExchangeLog, tmp_path: Path) -> None:
 
 
 def test_a_log_that_cannot_be_written_is_no_error(tmp_path: Path, redactor: Redactor) -> None:
-    """A full disk or a missing folder stops no message."""
-    ExchangeLog(tmp_path / "none" / "x", "example", redactor).write(AT, request(), reply())
-    assert [] == list(tmp_path.iterdir())
+    """A full disk, or a file where its folder should be, stops no message; whoever asks is told."""
+    (tmp_path / "file").touch()
+    log = ExchangeLog(tmp_path / "file" / "x", "example", redactor)
+    log.write(AT, request(), reply())
+    with pytest.raises(GatewayError, match=r"exchange_log .*/file/x cannot be written \(Not a dir"):
+        log.prove()
+
+
+def test_a_log_makes_its_folder(tmp_path: Path, redactor: Redactor) -> None:
+    """Nobody finds out in the week of a dispute that nothing was ever written."""
+    log = ExchangeLog(tmp_path / "new" / "exchanges.jsonl", "example", redactor)
+    log.prove()
+    log.write(AT, request(), reply())
+    assert 1 == len(lines(tmp_path / "new"))
 
 
 def test_lines_of_several_threads_do_not_mix(log: ExchangeLog, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from smsengine.clock import ManualClock
-from smsengine.errors import GatewayError
+from smsengine.errors import GatewayError, SealedError
 from smsengine.gateways.base import (
     HELD_BACK,
     Capabilities,
@@ -384,8 +384,12 @@ def test_a_query_without_a_login_proves_nothing(desk: Desk, start: Open) -> None
     ("said", "status", "sentence"),
     [
         ({"refused": f"no {SECRET}"}, 200, "refuses the login (no ***); look at its user and"),
-        ({"busy": "maintenance"}, 200, "cannot be logged in to now (maintenance)."),
-        ({}, 503, "cannot be logged in to now (HTTP 503)."),
+        (
+            {"busy": "maintenance"},
+            200,
+            "cannot be logged in to now (maintenance); try again later.",
+        ),
+        ({}, 503, "cannot be logged in to now (HTTP 503); try again later."),
         (None, 200, "breaks the connection off;"),
     ],
 )
@@ -444,6 +448,23 @@ def test_a_vault_that_is_away_is_no_refusal(start: Open) -> None:
         outcome.kind,
         outcome.detail,
     )
+
+
+def test_a_vault_that_cannot_be_opened_stops_the_lane(desk: Desk, start: Open) -> None:
+    """No time mends a wrong key: an operator is told what to do, and no attempt is burnt."""
+    sentence = "zns: its kept token was sealed with another dedup_key; put that key back."
+
+    class Sealed(MemoryVault):
+        def replace(self, renew: Callable[[str | None], str]) -> str:
+            raise SealedError(sentence)
+
+    gateway = start(vault=Sealed())
+    (outcome,) = gateway.send(messages(1), cleared)
+    assert (OutcomeKind.REJECTED, Scope.ACCOUNT) == (outcome.kind, outcome.scope)
+    assert ("locked-out", sentence) == (outcome.code, outcome.detail)
+    with pytest.raises(GatewayError) as caught:
+        gateway.check()
+    assert (sentence, []) == (str(caught.value), desk.logins)
 
 
 # -- what is written -------------------------------------------------------------------------------

@@ -451,7 +451,7 @@ def test_a_balance_is_read(folder: Path, body: Any, expected: tuple[int, str]) -
 @pytest.mark.parametrize(
     ("body", "said"),
     [
-        (b"<html>", "the answer is not JSON"),
+        (b"<html>", "its answer cannot be read"),
         ({}, "amount is no amount"),
         ({"amount": "a lot"}, "amount is no amount"),
         ({"amount": "NaN"}, "amount is no amount"),

@@ -10,6 +10,7 @@ import pytest
 from smsengine.clock import ManualClock
 from smsengine.gateways.base import Outbound, OutcomeKind, Scope
 from smsengine.gateways.http_exchange import Phase, Reply, Request
+from smsengine.gateways.http_login import NotNowError
 from smsengine.gateways.http_table import TableVendor
 from tests.unit.gateways.table_options import KEY, URL, options, secrets
 
@@ -86,7 +87,7 @@ def test_a_login_gives_a_token_for_its_minutes(tmp_path: Path, clock: ManualCloc
 
 @pytest.mark.parametrize(
     ("body", "status", "said"),
-    [(b'{"st": "7"}', 200, "code 7"), (b"", 200, "code None"), (b"", 403, "HTTP 403")],
+    [(b'{"st": "7"}', 200, "code 7"), (b"{}", 200, "code None"), (b"", 403, "HTTP 403")],
 )
 def test_a_refused_login_says_why(
     tmp_path: Path, clock: ManualClock, body: bytes, status: int, said: str
@@ -96,6 +97,14 @@ def test_a_refused_login_says_why(
     assert login is not None
     with pytest.raises(ValueError, match=said):
         login.read(answered(body, status), clock.now())
+
+
+def test_a_page_in_place_of_a_login_is_nobodys_fault(tmp_path: Path, clock: ManualClock) -> None:
+    """Vendors show one while they mend something: the account is not refused."""
+    login = vendor(tmp_path).login
+    assert login is not None
+    with pytest.raises(NotNowError, match="its answer cannot be read"):
+        login.read(answered(b"<html>Maintenance</html>"), clock.now())
 
 
 @pytest.mark.parametrize(

@@ -278,6 +278,7 @@ _RUN: dict[str, Any] = {
     "sealed_at": START,
     "finished_at": None,
     "purged_at": None,
+    "version_id": None,
 }
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from smsengine.clock import Clock, ManualClock, SystemClock
-from smsengine.errors import GatewayError, StoreAwayError
+from smsengine.errors import GatewayError, SealedError, StoreAwayError
 from smsengine.service.vault import TokenVault
 from smsengine.store.engine import Store
 from tests.conftest import KEY, execute
@@ -195,7 +195,7 @@ def test_a_wrong_key_is_a_sentence_and_changes_nothing(store: Store, clock: Manu
     """Nothing is renewed by whoever cannot read what is kept; the right key still opens it."""
     a_vault(store, clock).replace(lambda _kept: "REFRESH4711")
     wrong = a_vault(store, clock, key=b"another key of another ledger")
-    with pytest.raises(GatewayError, match=r"zns.*another dedup_key; put that key back") as caught:
+    with pytest.raises(SealedError, match=r"zns.*another dedup_key; put that key back") as caught:
         wrong.replace(lambda _kept: "mine")
     assert "REFRESH4711" not in str(caught.value)
     assert "REFRESH4711" == a_vault(store, clock).read()
