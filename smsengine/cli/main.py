@@ -9,12 +9,14 @@ from importlib.metadata import version
 
 import click
 
+from smsengine.cli.audit import audit
 from smsengine.cli.demo import demo
 from smsengine.cli.doctor import doctor
 from smsengine.cli.gateways import gateways
 from smsengine.cli.jobs import jobs
 from smsengine.cli.ledger import db
 from smsengine.cli.messages import messages
+from smsengine.cli.notices import COMMANDS
 from smsengine.cli.options import Exit
 from smsengine.cli.output import say
 from smsengine.cli.run import run
@@ -35,8 +37,10 @@ def cli() -> None:
     """
 
 
-for command in (demo, run, preview, send, runs, messages, jobs, gateways, text, db, doctor):
+for command in (demo, run, preview, send, runs, messages, jobs, gateways, text, db, doctor, audit):
     cli.add_command(command)
+for command in COMMANDS:
+    jobs.add_command(command)
 runs.add_command(watch)
 
 

@@ -8,13 +8,14 @@ from smsengine.cli.options import Exit, a_period, a_reason, as_json, finish, wit
 from smsengine.cli.output import say, say_json, watching
 from smsengine.cli.show import show_account, show_manifest, show_selection, show_texts
 from smsengine.config.job import LoadedJob
-from smsengine.errors import UsageError
+from smsengine.errors import RefusedError, UsageError
 from smsengine.lifecycle import RunKind, RunState
 from smsengine.period import Period
 from smsengine.planning.order import Planned, Resend
 from smsengine.reports.accounts import account
 from smsengine.service import fence, sender
 from smsengine.service.bootstrap import Engine
+from smsengine.service.in_force import in_force
 from smsengine.service.preview import Preview, preview_job
 from smsengine.store.runs import Run
 from smsengine.text.numerals import money
@@ -114,7 +115,7 @@ def send(
         raise UsageError("--resend needs --reason: why are people told again?")
     if reason and not resend:
         raise UsageError("--reason goes with --resend.")
-    loaded = engine.job(job)
+    loaded = _loaded(engine, job, is_rehearsal=dry_run)
     request = sender.Request(
         loaded=loaded,
         period=due_period(engine, loaded, period),
@@ -129,6 +130,17 @@ def send(
     if resend and not yes:
         _confirm(engine, request)
     finish(_send(engine, request, as_json=as_json))
+
+
+def _loaded(engine: Engine, job: str, *, is_rehearsal: bool) -> LoadedJob:
+    """The job as it is in force; a draft may be rehearsed."""
+    try:
+        return in_force(engine, job)
+    except RefusedError as error:
+        if not is_rehearsal:
+            raise
+        say(f"A draft: {error}", style="yellow", stderr=True)
+        return engine.job(job)
 
 
 def _rehearse(engine: Engine, request: sender.Request, *, as_json: bool) -> Exit:

@@ -270,7 +270,8 @@ class LoadedJob(Model):
     """A job together with where it stands.
 
     ``files`` are the texts that it was made from; ``version`` is the number in the ledger of the
-    approved version that these are, None for files as they lie on the disk.
+    approved version that these are, None for files as they lie on the disk. ``overlaps`` are topics
+    of the Centre of which it tells a part.
     """
 
     model_config = ConfigDict(arbitrary_types_allowed=True)
@@ -284,6 +285,16 @@ class LoadedJob(Model):
     files: InstanceOf[Files]
     registered: Registered | None = None
     version: int | None = None
+    overlaps: tuple[str, ...] = ()
+
+    def read_all(self) -> Files:
+        """All files of the notice, each read once.
+
+        Raises:
+            ConfigError: one cannot be read.
+        """
+        self.template(self.files)
+        return self.files
 
     def template(self, files: Files) -> str:
         """The text of its template.

@@ -71,6 +71,11 @@ class Catalogue:
             raise UsageError(f"There is no job {name!r}; there are: {', '.join(names) or 'none'}.")
         return names[name]
 
+    def place_of(self, name: str) -> Path:
+        """Where the file of a job stands, or stood."""
+        below = Path("provinces") / name if "/" in name else Path(name)
+        return self.settings.jobs / below.with_suffix(".yaml")
+
     @cached_property
     def claims(self) -> Mapping[Path, Claim]:
         """The topic of each job file that can be read."""

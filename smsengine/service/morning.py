@@ -19,6 +19,7 @@ from smsengine.errors import SmsEngineError
 from smsengine.lifecycle import Grade
 from smsengine.service.bootstrap import Engine
 from smsengine.service.duties import Duty
+from smsengine.service.in_force import all_in_force
 from smsengine.service.morning_report import Account, Late, Report, RunLine, render
 from smsengine.service.telling import MORNING_REPORT
 from smsengine.store import alarms, concerns, duties, lanes, messages, runs, watched
@@ -90,16 +91,9 @@ def _late(connection: Connection, found: Sequence[Waiting]) -> list[Late]:
 
 
 def _jobs(engine: Engine) -> dict[str, LoadedJob]:
-    """Every job that can be read."""
-    found = {}
-    catalogue = engine.catalogue()
-    for path in catalogue.paths:
-        try:
-            loaded, _ = catalogue.load(path)
-        except SmsEngineError:
-            continue
-        found[loaded.name] = loaded
-    return found
+    """Every job that may be sent and can be read."""
+    found = all_in_force(engine)
+    return {name: loaded for name, loaded in found if isinstance(loaded, LoadedJob)}
 
 
 # -- gateways --------------------------------------------------------------------------------------

@@ -116,6 +116,7 @@ def order_for(
         resend_cap=job.resend_cap,
         waves=job.waves,
         stop=_stop_rules(job),
+        version=loaded.version,
         valid_seconds=int(job.validity.total_seconds()) if job.validity else None,
     )
 

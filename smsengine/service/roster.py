@@ -8,6 +8,7 @@ from datetime import datetime
 
 from smsengine.errors import SmsEngineError
 from smsengine.service.bootstrap import Engine
+from smsengine.service.in_force import all_in_force
 from smsengine.service.offers import Scheduled
 
 #: Stands for the name of a job where there is none.
@@ -34,7 +35,7 @@ class Roster:
 
 
 def read_roster(engine: Engine) -> Roster:
-    """Read every job; a broken one does not keep the others from their work.
+    """Read every job that may be sent; a broken one does not keep the others from their work.
 
     A folder without any job is told like a broken one: rather its disk is away than all jobs.
 
@@ -42,11 +43,11 @@ def read_roster(engine: Engine) -> Roster:
         ConfigError: there is no folder of jobs.
     """
     jobs, broken = {}, {}
-    catalogue = engine.catalogue()
-    for path in catalogue.paths:
-        name = catalogue.name_of(path)
+    for name, loaded in all_in_force(engine):
+        if isinstance(loaded, SmsEngineError):
+            broken[name] = str(loaded)
+            continue
         try:
-            loaded, _ = catalogue.load(path)
             jobs[name] = Scheduled(loaded=loaded, timetable=engine.timetable(loaded))
         except SmsEngineError as error:
             broken[name] = str(error)

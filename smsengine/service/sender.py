@@ -19,6 +19,7 @@ from smsengine.receipts.matching import store_receipts
 from smsengine.sending.tending import recover
 from smsengine.service import fence
 from smsengine.service.bootstrap import Engine
+from smsengine.service.in_force import require_in_force, require_run_in_force
 from smsengine.service.orders import order_for
 from smsengine.store import outbox, runs
 from smsengine.store.all_tables import metadata
@@ -61,9 +62,10 @@ def plan(engine: Engine, request: Request, watch: Watch) -> Planned:
     """Plan into the ledger.
 
     Raises:
-        RefusedError: the ledger may not know all that was sent.
+        RefusedError: the ledger may not know all that was sent; or the notice is not approved.
     """
     fence.require(engine)
+    require_in_force(engine, request.loaded)
     return engine.planner(engine.store, watch.planning).plan(_order(engine, request))
 
 
@@ -115,7 +117,8 @@ def may_hear_more(engine: Engine, run: Run) -> bool:
 
 
 def release_run(engine: Engine, run: Run, actor: str) -> Run:
-    """Check the seal and let a run be sent."""
+    """Check the seal and the notice's approval, and let a run be sent."""
+    require_run_in_force(engine, run)
     return release.release(engine.store, run, key=engine.key, clock=engine.clock, actor=actor)
 
 

@@ -1,0 +1,246 @@
+"""The life of a notice: handed in, approved or rejected, withdrawn, expired.
+
+Letter 1 of the Centre: a province that wants to send anything else reports it to the Centre first.
+What is approved are the bytes that were handed in, not whatever lies on the disk by then. Whoever
+handed a notice in does not approve it; the ledger says so, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import date
+
+from sqlalchemy import Connection
+
+from smsengine.config.job import CENTRAL, LoadedJob
+from smsengine.errors import RefusedError, UsageError
+from smsengine.lifecycle import VersionState
+from smsengine.service.bootstrap import Engine
+from smsengine.service.checks import check_job
+from smsengine.service.in_force import load_version, today
+from smsengine.service.people import Actor
+from smsengine.store import audit, runs, versions
+from smsengine.store.versions import Version
+
+#: Who does what no person does.
+_PROGRAM = "smsengine"
+
+
+def submit(engine: Engine, name: str, actor: Actor) -> Version:
+    """Hand in a notice as its files lie on the disk.
+
+    One that waits already is taken back by it.
+
+    Raises:
+        UsageError: there is no such job.
+        ConfigError: its files are wrong.
+        RefusedError: it is not the actor's, is known already, or something is wrong with it.
+    """
+    catalogue = engine.catalogue()
+    path = catalogue.path_of(name)
+    try:
+        loaded, _ = catalogue.load(path)
+        _require_own(loaded.owner, actor)
+        files = loaded.read_all()
+        _require_good(check_job(engine, catalogue, path).faults, name)
+    except RefusedError as error:
+        _refused(engine, name, actor, str(error))
+        raise
+    now, job = engine.clock.now(), loaded.job
+    with engine.store.write() as connection:
+        versions.take_the_floor(connection)
+        _require_new(connection, name, files.content_hash)
+        _require_free_topic(connection, loaded)
+        before = versions.standing(connection, name, VersionState.SUBMITTED)
+        if before is not None:
+            because = "A newer one was handed in."
+            versions.move(connection, before.id, VersionState.WITHDRAWN, reason=because)
+            _note(connection, engine, actor, "withdrawn", before.label, because)
+        version = versions.submit(
+            connection,
+            job=name,
+            owner=loaded.owner,
+            topic=job.topic,
+            title=job.title,
+            content_hash=files.content_hash,
+            files=files.texts,
+            overlaps=job.overlaps,
+            expires=job.expires,
+            by=actor.name,
+            at=now,
+        )
+        _note(connection, engine, actor, "submitted", version.label, version.content_hash)
+    return version
+
+
+def _require_own(owner: str, actor: Actor) -> None:
+    if actor.office != owner:
+        raise RefusedError(f"{actor.name} works for {actor.office}; the notice is {owner}'s.")
+
+
+def _require_good(faults: Sequence[str], name: str) -> None:
+    if faults:
+        listed = "\n".join(faults)
+        raise RefusedError(f"{listed}\nMend it, and look again: smsengine jobs check {name}")
+
+
+def _require_new(connection: Connection, name: str, content_hash: str) -> None:
+    for state in (VersionState.APPROVED, VersionState.SUBMITTED):
+        known = versions.standing(connection, name, state)
+        if known is not None and known.content_hash == content_hash:
+            raise RefusedError(f"{known.label} is the same and is {state} already.")
+
+
+def _require_free_topic(connection: Connection, loaded: LoadedJob) -> None:
+    """A topic has one owner, whether its files still lie there or not."""
+    others = versions.owners_of_topic(connection, loaded.job.topic) - {loaded.owner}
+    if others:
+        raise RefusedError(
+            f"The topic {loaded.job.topic!r} belongs to {', '.join(sorted(others))}; name your own."
+        )
+
+
+def waiting(engine: Engine, name: str) -> Version:
+    """The version of a notice that waits for a decision.
+
+    Raises:
+        UsageError: none does.
+    """
+    with engine.store.read() as connection:
+        version = versions.standing(connection, name, VersionState.SUBMITTED)
+        others = versions.in_state(connection, VersionState.SUBMITTED)
+    if version is None:
+        there = ", ".join(others) or "none"
+        raise UsageError(f"{name} does not wait for a decision; those that do: {there}.")
+    return version
+
+
+def approve(engine: Engine, version: Version, actor: Actor, *, reason: str = "") -> Version:
+    """Put a version into force that was looked at; the one before it goes.
+
+    Raises:
+        ConfigError: it does not fit the installation any more.
+        RefusedError: the actor may not approve it, or somebody decided meanwhile.
+        LifecycleError: it does not wait any more.
+    """
+    try:
+        _require_other(version, actor)
+        loaded = load_version(engine.catalogue(), version)
+        if version.has_expired(today(engine)):
+            raise RefusedError(f"{version.label} would have expired on {version.expires}.")
+    except RefusedError as error:
+        _refused(engine, version.job, actor, str(error))
+        raise
+    now = engine.clock.now()
+    with engine.store.write() as connection:
+        versions.take_the_floor(connection)
+        _require_free_topic(connection, loaded)
+        before = versions.standing(connection, version.job, VersionState.APPROVED)
+        if before is not None:
+            versions.move(connection, before.id, VersionState.REPLACED)
+        decided = {"decided_by": actor.name, "decided_at": now, "reason": reason}
+        versions.move(connection, version.id, VersionState.APPROVED, **decided)
+        said = f"{version.content_hash} {reason}".strip()
+        _note(connection, engine, actor, "approved", version.label, said)
+        after = versions.get(connection, version.id)
+    assert after is not None
+    return after
+
+
+def reject(engine: Engine, version: Version, actor: Actor, *, reason: str) -> None:
+    """Refuse a version that waits.
+
+    Raises:
+        RefusedError: the actor may not decide about it.
+        LifecycleError: it does not wait any more.
+    """
+    _require_other(version, actor)
+    with engine.store.write() as connection:
+        versions.take_the_floor(connection)
+        decided = {"decided_by": actor.name, "decided_at": engine.clock.now(), "reason": reason}
+        versions.move(connection, version.id, VersionState.REJECTED, **decided)
+        _note(connection, engine, actor, "rejected", version.label, reason)
+
+
+def _require_other(version: Version, actor: Actor) -> None:
+    """Only somebody of the Centre decides, and never about what is their own."""
+    if actor.office != CENTRAL:
+        raise RefusedError(f"{actor.name} works for {actor.office}; only the Centre decides.")
+    if actor.name == version.submitted_by:
+        raise RefusedError(f"{actor.name} handed {version.label} in; somebody else must decide.")
+
+
+def withdraw(engine: Engine, name: str, actor: Actor, *, reason: str) -> Sequence[Version]:
+    """Take back what waits and what is in force; nothing of the notice is sent any more.
+
+    Returns:
+        The versions that were taken back.
+
+    Raises:
+        UsageError: there is nothing to take back.
+        RefusedError: the notice is neither the actor's nor the actor the Centre's.
+    """
+    with engine.store.write() as connection:
+        versions.take_the_floor(connection)
+        standing = [
+            version
+            for state in (VersionState.SUBMITTED, VersionState.APPROVED)
+            if (version := versions.standing(connection, name, state)) is not None
+        ]
+        if not standing:
+            raise UsageError(f"Nothing of {name} waits or is in force.")
+        if actor.office not in (standing[0].owner, CENTRAL):
+            raise RefusedError(
+                f"{name} is {standing[0].owner}'s; {actor.name} cannot take it back."
+            )
+        for version in standing:
+            versions.move(connection, version.id, VersionState.WITHDRAWN, reason=reason)
+            _note(connection, engine, actor, "withdrawn", version.label, reason)
+        because = f"{standing[-1].label} was withdrawn: {reason}"
+        for run in runs.under_way(connection):
+            if run.job == name:
+                now = engine.clock.now()
+                runs.stop(connection, run.id, because=because, at=now, actor=actor.name)
+    return standing
+
+
+def expire(engine: Engine, day: date) -> Sequence[Version]:
+    """Mark the versions whose last day is over; returns them."""
+    with engine.store.write() as connection:
+        versions.take_the_floor(connection)
+        over = [
+            version
+            for version in versions.in_state(connection, VersionState.APPROVED).values()
+            if version.has_expired(day)
+        ]
+        for version in over:
+            versions.move(connection, version.id, VersionState.EXPIRED)
+            actor = Actor(name=_PROGRAM, account=engine.identity, office=CENTRAL)
+            _note(connection, engine, actor, "expired", version.label, f"on {version.expires}")
+    return over
+
+
+def note_refusal(engine: Engine, name: str, actor: Actor, sentences: Iterable[str]) -> None:
+    """Write down what was refused; the same about the same notice once."""
+    for sentence in sentences:
+        _refused(engine, name, actor, sentence)
+
+
+def _refused(engine: Engine, name: str, actor: Actor, sentence: str) -> None:
+    with engine.store.write() as connection:
+        if not audit.has_said(connection, what="refused", subject=name, detail=sentence):
+            _note(connection, engine, actor, "refused", name, sentence)
+
+
+def _note(
+    connection: Connection, engine: Engine, actor: Actor, what: str, subject: str, detail: str
+) -> None:
+    audit.add(
+        connection,
+        at=engine.clock.now(),
+        actor=actor.name,
+        account=actor.account,
+        what=what,
+        subject=subject,
+        detail=detail,
+    )

@@ -1,0 +1,146 @@
+"""What runs: the approved version of a notice, whatever lies on the disk now."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import date
+from functools import partial
+from pathlib import Path
+
+from smsengine.clock import VIETNAM
+from smsengine.config.files import Files
+from smsengine.config.job import CENTRAL, LoadedJob
+from smsengine.config.settings import Settings
+from smsengine.errors import RefusedError, SmsEngineError, StoreError
+from smsengine.lifecycle import VersionState
+from smsengine.service.bootstrap import Engine
+from smsengine.service.catalogue import Catalogue
+from smsengine.store import versions
+from smsengine.store.runs import Run
+from smsengine.store.versions import Version
+
+
+def needs_approval(settings: Settings, owner: str) -> bool:
+    """Say whether the notices of an owner are sent only as somebody approved them."""
+    return owner != CENTRAL or settings.governance.central == "required"
+
+
+def owner_of(name: str) -> str:
+    """The owner of a job by its name: ``central``, or an office's folder."""
+    return name.rpartition("/")[0] or CENTRAL
+
+
+def today(engine: Engine) -> date:
+    """The day in Vietnam."""
+    return engine.clock.now().astimezone(VIETNAM).date()
+
+
+def in_force(engine: Engine, name: str) -> LoadedJob:
+    """A job as it is sent: as it was approved, or as it lies on the disk where that is enough.
+
+    Raises:
+        UsageError: there is no such job.
+        ConfigError: its files are wrong.
+        RefusedError: it needs an approval and has none that is in force.
+        StoreError: what is kept of it is not what was approved.
+    """
+    if not needs_approval(engine.settings, owner_of(name)):
+        return engine.job(name)
+    with engine.store.read() as connection:
+        version = versions.standing(connection, name, VersionState.APPROVED)
+    catalogue = engine.catalogue()
+    if version is None:
+        catalogue.path_of(name)
+        raise RefusedError(
+            f"{name} is not approved; hand it in with 'smsengine jobs submit {name}', and have"
+            " somebody of the Centre approve it."
+        )
+    if version.has_expired(today(engine)):
+        raise RefusedError(
+            f"{version.label} was approved until {version.expires:%d/%m/%Y}; hand it in again with"
+            f" 'smsengine jobs submit {name}'."
+        )
+    return load_version(catalogue, version)
+
+
+def all_in_force(engine: Engine) -> Iterator[tuple[str, LoadedJob | SmsEngineError]]:
+    """Every job that may be sent now, by its name; or what is wrong with it.
+
+    Raises:
+        ConfigError: there is no folder of jobs.
+    """
+    catalogue = engine.catalogue()
+    for path in catalogue.paths:
+        if not needs_approval(engine.settings, catalogue.owner_of(path)):
+            yield catalogue.name_of(path), _or_error(partial(_from_disk, catalogue, path))
+    with engine.store.read() as connection:
+        approved = versions.in_state(connection, VersionState.APPROVED)
+    day = today(engine)
+    for name, version in approved.items():
+        if needs_approval(engine.settings, version.owner) and not version.has_expired(day):
+            yield name, _or_error(partial(load_version, catalogue, version))
+
+
+def _from_disk(catalogue: Catalogue, path: Path) -> LoadedJob:
+    return catalogue.load(path)[0]
+
+
+def _or_error(load: Callable[[], LoadedJob]) -> LoadedJob | SmsEngineError:
+    try:
+        return load()
+    except SmsEngineError as error:
+        return error
+
+
+def load_version(catalogue: Catalogue, version: Version) -> LoadedJob:
+    """A job as a version keeps it.
+
+    Raises:
+        ConfigError: it does not fit the installation any more.
+        StoreError: what is kept is not what was submitted.
+    """
+    if Files(version.files).content_hash != version.content_hash:
+        raise StoreError(f"What the ledger keeps of {version.label} is not what was submitted.")
+    loaded, _ = catalogue.load(catalogue.place_of(version.job), kept=version.files)
+    return loaded.model_copy(update={"version": version.id, "overlaps": version.overlaps})
+
+
+def require_in_force(engine: Engine, loaded: LoadedJob) -> None:
+    """See to it that a job is the one that was approved, if it needs that.
+
+    Raises:
+        RefusedError: it is not, or not any more.
+    """
+    if not needs_approval(engine.settings, loaded.owner):
+        return
+    with engine.store.read() as connection:
+        version = versions.get(connection, loaded.version or 0)
+    if version is None:
+        raise RefusedError(f"{loaded.name} is not approved; nothing of it is sent.")
+    if version.job != loaded.name or version.content_hash != loaded.files.content_hash:
+        raise RefusedError(f"{loaded.name} is not what was approved as {version.label}.")
+    if version.state is not VersionState.APPROVED or version.has_expired(today(engine)):
+        state = version.state if version.state is not VersionState.APPROVED else "expired"
+        raise RefusedError(f"{version.label} is {state}; nothing of it is sent any more.")
+
+
+def require_run_in_force(engine: Engine, run: Run) -> None:
+    """See to it that a run's notice was not taken back since it was planned.
+
+    One that a newer version has replaced since stays good: this is what was approved then.
+
+    Raises:
+        RefusedError: it was taken back, or its last day is over.
+    """
+    if not needs_approval(engine.settings, run.owner):
+        return
+    with engine.store.read() as connection:
+        version = versions.get(connection, run.version_id or 0)
+    if version is None:
+        raise RefusedError(
+            f"Run {run.id} ({run.label}) was planned without an approval; cancel it."
+        )
+    good = (VersionState.APPROVED, VersionState.REPLACED)
+    if version.state not in good or version.has_expired(today(engine)):
+        state = "expired" if version.state in good else version.state
+        raise RefusedError(f"Run {run.id} ({run.label}) is of {version.label}, which is {state}.")
