@@ -20,8 +20,8 @@ from smsengine.config.amounts import Dong, Duration, Share, Wave, duration
 from smsengine.config.files import Files, Role
 from smsengine.config.registered import Registered
 from smsengine.config.schedule import AT_ONCE, Schedule
-from smsengine.config.sources import ParquetSource, SourceSettings, SqlSource
-from smsengine.config.yaml import Document, Model, build, load, parse
+from smsengine.config.sources import ParquetSource, SourceSettings
+from smsengine.config.yaml import Document, Location, Model, build, load, parse
 from smsengine.errors import ConfigError
 from smsengine.period import PeriodRule
 
@@ -242,6 +242,10 @@ class Job(Model):
             raise ValueError(
                 f"recipient.subject is {self.recipient.subject!r}, which is not in columns."
             )
+        if self.recipient.office is not None and self.recipient.office not in self.columns:
+            raise ValueError(
+                f"recipient.office is {self.recipient.office!r}, which is not in columns."
+            )
         money = self.guards.money
         if money is not None and (
             money not in self.columns or self.columns[money].type is not ColumnType.MONEY
@@ -296,6 +300,13 @@ class LoadedJob(Model):
         self.template(self.files)
         return self.files
 
+    @property
+    def sources(self) -> Iterator[tuple[Location, SourceSettings]]:
+        """Everything that it reads, with its place in the file."""
+        yield ("source",), self.job.source
+        if self.job.recipient.contacts is not None:
+            yield ("recipient", "contacts", "source"), self.job.recipient.contacts.source
+
     def template(self, files: Files) -> str:
         """The text of its template.
 
@@ -325,6 +336,10 @@ def load_job(
     """
     files = Files(kept)
     document = parse(files.text(Role.JOB, path), path)
+    if "owner" in document.data:
+        raise document.error(
+            ("owner",), "cannot be claimed; the folder says whose a notice is. Take the line out."
+        )
     job = build(Job, document)
     for name in job.columns:
         if name in BUILT_IN_NAMES:
@@ -337,12 +352,12 @@ def load_job(
     province = (
         inside.parts[1] if len(inside.parts) == 3 and inside.parts[0] == "provinces" else None
     )
-    for where, source in _sources(job):
-        if province and isinstance(source, SqlSource):
-            raise document.error((*where, "kind"), "is 'sql'; an office's notice reads files only.")
     template = templates / inside.parent / (job.template or f"{path.stem}.j2")
     if not template.resolve().is_relative_to((templates / inside.parent).resolve()):
         raise document.error(("template",), f"must stay inside {templates / inside.parent}.")
+    if province and kept is None:
+        _refuse_links(jobs, inside)
+        _refuse_links(templates, template.relative_to(templates))
     return LoadedJob(
         name=inside.with_suffix("").as_posix().removeprefix("provinces/"),
         owner=province or CENTRAL,
@@ -354,11 +369,11 @@ def load_job(
     ), document
 
 
-def _sources(job: Job) -> Iterator[tuple[tuple[str, ...], SourceSettings]]:
-    """Everything that a job reads, with its place in the file."""
-    yield ("source",), job.source
-    if job.recipient.contacts is not None:
-        yield ("recipient", "contacts", "source"), job.recipient.contacts.source
+def _refuse_links(folder: Path, inside: Path) -> None:
+    """What an office hands in lies in its own folder, and is no link to something else."""
+    path = folder / inside
+    if path.exists() and path.resolve() != folder.resolve() / inside:
+        raise ConfigError(f"{path}: is a link, or lies behind one; put the file itself there.")
 
 
 def topic_of(path: Path) -> str | None:

@@ -40,11 +40,15 @@ class Document:
         """An error at a key: ``config.yaml:7: gateways.viettel.token: sentence``."""
         return ConfigError(self.sentence(where, sentence))
 
-    def sentence(self, where: Location, sentence: str) -> str:
+    def line(self, where: Location) -> int:
+        """The line of a key, or of the nearest group round it that stands there."""
         known = where
         while known and known not in self.lines:
             known = known[:-1]
-        line = self.lines.get(known, 1)
+        return self.lines.get(known, 1)
+
+    def sentence(self, where: Location, sentence: str) -> str:
+        line = self.line(where)
         key = ".".join(str(part) for part in where)
         return f"{self.path}:{line}: {key + ': ' if key else ''}{sentence}"
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
+
+from smsengine.errors import ConfigError
 
 Language = Literal["vi", "en"]
 
@@ -52,3 +55,11 @@ class Finding:
         """``file:line: what. mend.``"""
         where = f"{self.file}:{self.line}: " if self.line else f"{self.file}: "
         return f"{where}{self.what.to(language)} {self.mend.to(language)}".rstrip()
+
+
+class FoundError(ConfigError):
+    """A notice may not be used as it is; what was found is kept, to be told in either language."""
+
+    def __init__(self, findings: Sequence[Finding]) -> None:
+        super().__init__("\n".join(each.sentence("en") for each in findings))
+        self.findings = tuple(findings)

@@ -21,6 +21,7 @@ from smsengine.planning.columns import reader
 from smsengine.planning.recipients import Contacts, address_reader, cell_finder
 from smsengine.planning.registering import Registrar
 from smsengine.planning.templates import MessageTemplate
+from smsengine.provinces import province_of
 from smsengine.sources.base import Row
 from smsengine.store.messages import Draft
 from smsengine.store.skips import SkippedRow
@@ -68,6 +69,9 @@ class Recipe:
     is_email: bool = False
     registered: Registered | None = None
     registered_name: str = ""
+    #: the column with each row's office, and the codes of provinces that are the owner's
+    office: str | None = None
+    provinces: frozenset[str] = frozenset()
     only: frozenset[str] = frozenset()
 
 
@@ -139,6 +143,7 @@ class Composer:
         self._subject_place = recipe.places[recipe.subject]
         self._last_place = max([*recipe.places.values(), *recipe.cells])
         self._subject_reader = reader(ColumnType.CODE, recipe.numbers)
+        self._own_offices = set[str]()
         self._amounts = [
             name
             for name, column in recipe.columns.items()
@@ -163,6 +168,8 @@ class Composer:
             if row.fault:
                 raise RowError(row.fault, reason=SkipReason.UNUSABLE_ROW)
             values = self._values(row)
+            if self._recipe.office is not None:
+                self._require_own(str(values[self._recipe.office]))
             text, segments = self._text(values)
         except RowError as error:
             if not self._recipe.only or subject in self._recipe.only:
@@ -179,6 +186,16 @@ class Composer:
                 result.skips.append(SkippedRow(row.number, subject, one.reason, str(one)))
             else:
                 self._tell(row.number, subject, one, text, segments, result)
+
+    def _require_own(self, office: str) -> None:
+        """An office tells nobody of another one."""
+        if office not in self._own_offices:
+            if province_of(office) not in self._recipe.provinces:
+                raise RowError(
+                    f"The row is of the office {office!r}, which is another one.",
+                    reason=SkipReason.OTHER_OFFICE,
+                )
+            self._own_offices.add(office)
 
     def _tell(
         self,

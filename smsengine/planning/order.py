@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
@@ -25,6 +26,14 @@ class Resend(StrEnum):
     UNKNOWN = "unknown"
     CHANGED = "changed"
     ALL = "all"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Quota:
+    """How many messages may be planned for an owner since an instant (UTC), a day's beginning."""
+
+    since: datetime
+    most: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +69,7 @@ class Order:
     processes: int = 2
     revision: int | None = None
     version: int | None = None
+    quota: Quota | None = None
 
     @property
     def period(self) -> str:

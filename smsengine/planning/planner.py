@@ -26,6 +26,8 @@ from smsengine.store import runs
 from smsengine.store.engine import Store
 from smsengine.store.runs import Run
 from smsengine.store.skips import SkippedRow
+from smsengine.store.turns import take_turn
+from smsengine.text.numerals import money
 from smsengine.waves import Waves, ends
 
 _STILL_OPEN = frozenset(
@@ -197,6 +199,23 @@ class Planner:
             selection=writer.selection,
         )
 
+    def _require_quota(self, connection: Connection, order: Order, messages: int) -> None:
+        """Of two runs that are sealed at once the second sees the first; a dry run reads only."""
+        if order.quota is None:
+            return
+        if self._outbox is self._ledger:
+            take_turn(connection, "quota", order.owner)
+            planned = runs.planned_since(connection, order.owner, order.quota.since)
+        else:
+            with self._ledger.read() as reading:
+                planned = runs.planned_since(reading, order.owner, order.quota.since)
+        if planned + messages > order.quota.most:
+            raise RefusedError(
+                f"{order.owner} may plan {money(order.quota.most)} texts a day; it has"
+                f" {money(planned)} today, and {order.job} {order.period} would add"
+                f" {money(messages)}. Ask the Centre, or plan it tomorrow."
+            )
+
     def _trip(self, order: Order, kind: RunKind, tally: Tally) -> list[str]:
         previous = str(order.recipe.period.previous)
         with self._ledger.read() as connection:
@@ -240,6 +259,7 @@ class Planner:
             "valid_seconds": order.valid_seconds,
         }
         with self._outbox.write() as connection:
+            self._require_quota(connection, order, tally.messages)
             if not runs.seal(connection, run_id, self._identity, values):
                 raise BusyError("Another process took over this planning; nothing was lost.")
             runs.note(

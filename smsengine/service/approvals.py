@@ -17,7 +17,7 @@ from smsengine.errors import RefusedError, UsageError
 from smsengine.lifecycle import VersionState
 from smsengine.service.bootstrap import Engine
 from smsengine.service.checks import check_job
-from smsengine.service.in_force import load_version, today
+from smsengine.service.in_force import load_version
 from smsengine.service.people import Actor
 from smsengine.store import audit, runs, versions
 from smsengine.store.versions import Version
@@ -126,7 +126,7 @@ def approve(engine: Engine, version: Version, actor: Actor, *, reason: str = "")
     try:
         _require_other(version, actor)
         loaded = load_version(engine.catalogue(), version)
-        if version.has_expired(today(engine)):
+        if version.has_expired(engine.today):
             raise RefusedError(f"{version.label} would have expired on {version.expires}.")
     except RefusedError as error:
         _refused(engine, version.job, actor, str(error))

@@ -6,6 +6,7 @@ import random
 import secrets
 import threading
 from collections.abc import Callable, Mapping
+from datetime import date
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -146,7 +147,13 @@ class Engine:
             networks=self.networks,
             route=self.route,
             kind=self.kind,
+            today=self.today,
         )
+
+    @property
+    def today(self) -> date:
+        """The day in Vietnam."""
+        return self.clock.now().astimezone(VIETNAM).date()
 
     @cached_property
     def networks(self) -> frozenset[str]:
@@ -199,8 +206,7 @@ class Engine:
 
     def prices_today(self, name: str) -> Prices:
         """đồng for one segment by network, today in Vietnam, of a route or a gateway."""
-        today = self.clock.now().astimezone(VIETNAM).date()
-        return prices_of(self.route(name), self.settings.gateways, today)
+        return prices_of(self.route(name), self.settings.gateways, self.today)
 
     def house_rules(self, name: str) -> HouseRules:
         """What a text must be for every gateway of a route."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,9 +12,11 @@ from typing import Any, NamedTuple
 from smsengine.config.files import Role
 from smsengine.config.job import CENTRAL, LoadedJob, load_job, topic_of
 from smsengine.config.settings import Settings
-from smsengine.config.yaml import Document
+from smsengine.config.yaml import Document, Location
 from smsengine.errors import ConfigError, UsageError
 from smsengine.gateways.base import Kind
+from smsengine.governance import grants
+from smsengine.governance.findings import Finding, FoundError, Saying, Weight
 from smsengine.sending.routing import Route
 from smsengine.service.house_rules import misfits, registered_of
 
@@ -38,6 +41,7 @@ class Catalogue:
     networks: frozenset[str]
     route: Callable[[str], Route]
     kind: Callable[[str], Kind[Any]]
+    today: date
 
     @cached_property
     def paths(self) -> Sequence[Path]:
@@ -102,6 +106,8 @@ class Catalogue:
         if job.gateway not in {*settings.gateways, *settings.routes}:
             known = ", ".join([*settings.routes, *settings.gateways])
             raise document.error(("gateway",), f"is {job.gateway!r}; {self.config} has: {known}.")
+        if loaded.owner != CENTRAL:
+            self._refuse_excess(loaded, document)
         self._refuse_taken_topic(loaded, document)
         registered = registered_of(job, document, settings.templates, self.networks, loaded.files)
         route = self.route(job.gateway)
@@ -109,6 +115,15 @@ class Catalogue:
         for key, fault in misfits(job, registered, route, kinds):
             raise document.error((key,), fault)
         return loaded.model_copy(update={"registered": registered}), document
+
+    def _refuse_excess(self, loaded: LoadedJob, document: Document) -> None:
+        """An office's notice uses what the office was granted, and nothing else."""
+        found = [
+            document_finding(document, rule, where, what, mend)
+            for rule, where, what, mend in grants.faults(loaded, self.settings.offices, self.today)
+        ]
+        if found:
+            raise FoundError(found)
 
     def _refuse_taken_topic(self, loaded: LoadedJob, document: Document) -> None:
         """A topic has one owner; the Centre's comes first."""
@@ -118,3 +133,17 @@ class Catalogue:
             raise document.error(
                 ("topic",), f"is {claim.topic!r}, which belongs to {claim.owner}; name your own."
             )
+
+
+def document_finding(
+    document: Document, rule: str, where: Location, what: Saying, mend: Saying
+) -> Finding:
+    """Something forbidden that stands at a key of a file."""
+    return Finding(
+        rule=rule,
+        weight=Weight.FORBIDDEN,
+        file=str(document.path),
+        line=document.line(where),
+        what=what,
+        mend=mend,
+    )

@@ -7,7 +7,6 @@ from datetime import date
 from functools import partial
 from pathlib import Path
 
-from smsengine.clock import VIETNAM
 from smsengine.config.files import Files
 from smsengine.config.job import CENTRAL, LoadedJob
 from smsengine.config.settings import Settings
@@ -30,11 +29,6 @@ def owner_of(name: str) -> str:
     return name.rpartition("/")[0] or CENTRAL
 
 
-def today(engine: Engine) -> date:
-    """The day in Vietnam."""
-    return engine.clock.now().astimezone(VIETNAM).date()
-
-
 def in_force(engine: Engine, name: str) -> LoadedJob:
     """A job as it is sent: as it was approved, or as it lies on the disk where that is enough.
 
@@ -45,7 +39,7 @@ def in_force(engine: Engine, name: str) -> LoadedJob:
         StoreError: what is kept of it is not what was approved.
     """
     if not needs_approval(engine.settings, owner_of(name)):
-        return engine.job(name)
+        return _unexpired(engine.job(name), engine.today)
     with engine.store.read() as connection:
         version = versions.standing(connection, name, VersionState.APPROVED)
     catalogue = engine.catalogue()
@@ -55,7 +49,7 @@ def in_force(engine: Engine, name: str) -> LoadedJob:
             f"{name} is not approved; hand it in with 'smsengine jobs submit {name}', and have"
             " somebody of the Centre approve it."
         )
-    if version.has_expired(today(engine)):
+    if version.has_expired(engine.today):
         raise RefusedError(
             f"{version.label} was approved until {version.expires:%d/%m/%Y}; hand it in again with"
             f" 'smsengine jobs submit {name}'."
@@ -72,10 +66,12 @@ def all_in_force(engine: Engine) -> Iterator[tuple[str, LoadedJob | SmsEngineErr
     catalogue = engine.catalogue()
     for path in catalogue.paths:
         if not needs_approval(engine.settings, catalogue.owner_of(path)):
-            yield catalogue.name_of(path), _or_error(partial(_from_disk, catalogue, path))
+            loaded = _or_error(partial(_from_disk, catalogue, path))
+            if not isinstance(loaded, LoadedJob) or not _has_expired(loaded, engine.today):
+                yield catalogue.name_of(path), loaded
     with engine.store.read() as connection:
         approved = versions.in_state(connection, VersionState.APPROVED)
-    day = today(engine)
+    day = engine.today
     for name, version in approved.items():
         if needs_approval(engine.settings, version.owner) and not version.has_expired(day):
             yield name, _or_error(partial(load_version, catalogue, version))
@@ -83,6 +79,18 @@ def all_in_force(engine: Engine) -> Iterator[tuple[str, LoadedJob | SmsEngineErr
 
 def _from_disk(catalogue: Catalogue, path: Path) -> LoadedJob:
     return catalogue.load(path)[0]
+
+
+def _has_expired(loaded: LoadedJob, day: date) -> bool:
+    return loaded.job.expires is not None and loaded.job.expires < day
+
+
+def _unexpired(loaded: LoadedJob, day: date) -> LoadedJob:
+    if _has_expired(loaded, day):
+        raise RefusedError(
+            f"{loaded.path}: expires: {loaded.job.expires} is over; look at it anew."
+        )
+    return loaded
 
 
 def _or_error(load: Callable[[], LoadedJob]) -> LoadedJob | SmsEngineError:
@@ -119,7 +127,7 @@ def require_in_force(engine: Engine, loaded: LoadedJob) -> None:
         raise RefusedError(f"{loaded.name} is not approved; nothing of it is sent.")
     if version.job != loaded.name or version.content_hash != loaded.files.content_hash:
         raise RefusedError(f"{loaded.name} is not what was approved as {version.label}.")
-    if version.state is not VersionState.APPROVED or version.has_expired(today(engine)):
+    if version.state is not VersionState.APPROVED or version.has_expired(engine.today):
         state = version.state if version.state is not VersionState.APPROVED else "expired"
         raise RefusedError(f"{version.label} is {state}; nothing of it is sent any more.")
 
@@ -141,6 +149,6 @@ def require_run_in_force(engine: Engine, run: Run) -> None:
             f"Run {run.id} ({run.label}) was planned without an approval; cancel it."
         )
     good = (VersionState.APPROVED, VersionState.REPLACED)
-    if version.state not in good or version.has_expired(today(engine)):
+    if version.state not in good or version.has_expired(engine.today):
         state = "expired" if version.state in good else version.state
         raise RefusedError(f"Run {run.id} ({run.label}) is of {version.label}, which is {state}.")

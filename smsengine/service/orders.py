@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime, time
 from decimal import Decimal
 
+from smsengine.clock import VIETNAM
 from smsengine.config.files import Files, Role
-from smsengine.config.job import Job, LoadedJob
+from smsengine.config.job import CENTRAL, Job, LoadedJob
 from smsengine.config.registered import Registered, load_registered, registered_path
 from smsengine.period import Period
 from smsengine.planning.manifest import Warnings
 from smsengine.planning.messages import Recipe
-from smsengine.planning.order import Order, Resend
+from smsengine.planning.order import Order, Quota, Resend
 from smsengine.planning.recipients import Contacts, find_columns, load_contacts
 from smsengine.planning.templates import MessageTemplate
+from smsengine.provinces import covered
 from smsengine.service.bootstrap import Engine
 from smsengine.service.extracts import Extract, Extracts
 from smsengine.sources.base import Source
@@ -73,6 +76,8 @@ def recipe_for(
         is_email=bool(recipient.emails),
         registered=_registered(engine, job, files),
         registered_name=job.registered or "",
+        office=None if loaded.owner == CENTRAL else recipient.office,
+        provinces=covered(loaded.owner[:2], engine.today),
         only=frozenset(only),
     )
 
@@ -117,6 +122,7 @@ def order_for(
         waves=job.waves,
         stop=_stop_rules(job),
         version=loaded.version,
+        quota=_quota(engine, loaded),
         valid_seconds=int(job.validity.total_seconds()) if job.validity else None,
     )
 
@@ -124,6 +130,15 @@ def order_for(
 def _others_of(contacts: Contacts) -> Callable[[set[str]], Iterable[str]]:
     """Finds the subjects that have contacts and were not told."""
     return lambda told: sorted(set(contacts) - told)
+
+
+def _quota(engine: Engine, loaded: LoadedJob) -> Quota | None:
+    """How much an office may plan today; None for the Centre."""
+    office = engine.settings.offices.get(loaded.owner)
+    if office is None or loaded.owner == CENTRAL:
+        return None
+    begins = datetime.combine(engine.today, time(), tzinfo=VIETNAM)
+    return Quota(since=begins.astimezone(UTC), most=office.daily)
 
 
 def _stop_rules(job: Job) -> StopRules:

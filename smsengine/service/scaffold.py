@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -50,13 +51,21 @@ def write_new_job(engine: Engine, name: str, province: str | None, gateway: str 
     )
     chosen = gateway or next(iter(settings.gateways))
     topic = f"{province}-{name}" if province else name
-    _write(written.job, "job.yaml", name=name, topic=topic, extract=extract, gateway=chosen)
-    _write(written.template, "template.j2")
-    _write(written.extract, "extract.csv")
+    values = {
+        "name": f"{province}/{name}" if province else name,
+        "topic": topic,
+        "extract": extract,
+        "gateway": chosen,
+        "office": f"0{province[:2]}" if province else "001",
+        "expires": f"{engine.today.year + 1}-12-31",
+    }
+    _write(written.job, "job.yaml", values)
+    _write(written.template, "template.j2", values)
+    _write(written.extract, "extract.csv", values)
     return written
 
 
-def _write(path: Path, model: str, **values: str) -> None:
+def _write(path: Path, model: str, values: Mapping[str, str]) -> None:
     if path.exists():
         raise UsageError(f"{path} exists already; nothing was changed.")
     text = (files("smsengine") / "data" / "new" / model).read_text(encoding="utf-8")

@@ -303,6 +303,16 @@ def sealed_last(connection: Connection, job: str, *, except_period: str) -> Run 
     return _run(found) if found is not None else None
 
 
+def planned_since(connection: Connection, owner: str, since: datetime) -> int:
+    """How many messages of an owner were sealed since an instant, but for cancelled runs."""
+    statement = select(func.coalesce(func.sum(runs.c.messages), 0)).where(
+        runs.c.owner == owner,
+        runs.c.sealed_at >= since,
+        runs.c.state.not_in([RunState.PLANNING, RunState.CANCELLED, RunState.MISSED]),
+    )
+    return int(connection.execute(statement).scalar_one())
+
+
 def next_revision(connection: Connection, job: str, period: str) -> int:
     """The number that the next run of a job for a period gets."""
     statement = select(func.max(runs.c.revision)).where(runs.c.job == job, runs.c.period == period)

@@ -33,6 +33,11 @@ database: sqlite:///ledger.db
 data: data
 jobs: jobs
 templates: templates
+offices:
+  01-hanoi: {{name: BHXH Hà Nội, gateways: [simulated], daily: 1000, trial: ["0900000009"]}}
+people:
+  an: {{office: 01-hanoi, may: [submit], accounts: [any]}}
+  binh: {{office: central, may: [approve], accounts: [any]}}
 gateways:
   simulated:
     kind: simulated

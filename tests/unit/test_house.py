@@ -18,7 +18,7 @@ PACKAGE = Path(smsengine.__file__).parent
 ROOT = PACKAGE.parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
 FLOORS = {
-    **dict.fromkeys(("text", "errors", "clock", "period", "phone", "lifecycle"), 0),
+    **dict.fromkeys(("text", "errors", "clock", "period", "phone", "provinces", "lifecycle"), 0),
     **dict.fromkeys(("identity", "workdays", "waves", "hours", "timetable", "cron"), 0),
     "metrics": 0,
     "mail_server": 0,
