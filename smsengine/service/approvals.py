@@ -136,7 +136,7 @@ def approve(engine: Engine, version: Version, actor: Actor, *, reason: str = "")
         versions.take_the_floor(connection)
         _require_free_topic(connection, loaded)
         before = versions.standing(connection, version.job, VersionState.APPROVED)
-        if before is not None:
+        if before is not None and before.id != version.id:
             versions.move(connection, before.id, VersionState.REPLACED)
         decided = {"decided_by": actor.name, "decided_at": now, "reason": reason}
         versions.move(connection, version.id, VersionState.APPROVED, **decided)

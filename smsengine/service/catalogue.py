@@ -103,11 +103,11 @@ class Catalogue:
             path, jobs=settings.jobs, templates=settings.templates, data=settings.data, kept=kept
         )
         job = loaded.job
+        if loaded.owner != CENTRAL:
+            self._refuse_excess(loaded, document)
         if job.gateway not in {*settings.gateways, *settings.routes}:
             known = ", ".join([*settings.routes, *settings.gateways])
             raise document.error(("gateway",), f"is {job.gateway!r}; {self.config} has: {known}.")
-        if loaded.owner != CENTRAL:
-            self._refuse_excess(loaded, document)
         self._refuse_taken_topic(loaded, document)
         registered = registered_of(job, document, settings.templates, self.networks, loaded.files)
         route = self.route(job.gateway)
