@@ -357,3 +357,20 @@ class Engine:
             count=count,
             at=at,
         )
+
+
+def read_anew(engine: Engine) -> Engine:
+    """The same installation with its configuration read once more, for a process that goes on.
+
+    Raises:
+        ConfigError: it is wrong, or has changed where that needs a new process.
+        StoreAwayError: the ledger cannot be reached.
+    """
+    made = Engine(engine.config)
+    for name in ("database", "dedup_key", "flights", "web"):
+        if getattr(made.settings, name) != getattr(engine.settings, name):
+            raise ConfigError(
+                f"{engine.config}: {name}: has changed; that needs a restart of the daemon."
+            )
+    with made.store.read():
+        return made

@@ -21,11 +21,12 @@ from smsengine.receipts.matching import store_receipts
 from smsengine.service import alarming, fence, logs, stumbling, telling
 from smsengine.service.absence import Absence
 from smsengine.service.alarming import News
-from smsengine.service.bootstrap import Engine
+from smsengine.service.bootstrap import Engine, read_anew
 from smsengine.service.chores import Chores
 from smsengine.service.doors import Doors
 from smsengine.service.eyes import open_eyes, registry
 from smsengine.service.heart import Heart
+from smsengine.service.in_force import Decided
 from smsengine.service.intake import Intake
 from smsengine.service.leader import Leadership
 from smsengine.service.logs import Event
@@ -81,6 +82,7 @@ class Daemon:
         self._failure: BaseException | None = None
         self._works: Works | None = None
         self._next_report = self._next_sign = 0.0
+        self._decided = Decided()
 
     def run(self) -> bool:
         """Work until a signal ends it; False when something hung and was left behind.
@@ -123,7 +125,7 @@ class Daemon:
         web = Web(settings.host, settings.port, desk)
         stack.callback(web.close)
         web.start()
-        roster = self._read_jobs(engine)
+        _ = engine.catalogue().paths  # without a folder of jobs there is nothing to begin
         stack.enter_context(fence.one_daemon(engine))
         # Made now, so that a folder that cannot be used ends the start.
         engine.flights.all_landed()
@@ -138,6 +140,7 @@ class Daemon:
         )
         heart = self._heart(engine)
         heart.beat()
+        roster = self._read_jobs(engine)
         self._start_works(engine, roster)
         heart.start()
         self._vitals.started = True
@@ -257,6 +260,20 @@ class Daemon:
         if self._reload and not self._stop:
             self._reload = False
             self._read_anew()
+        elif self._works is not None and self._decided.since(self._engine):
+            self._take_up_notices()
+
+    def _take_up_notices(self) -> None:
+        """From now on with the notices that are in force; the configuration stays."""
+        try:
+            roster = self._read_jobs(self._engine)
+        except SmsEngineError:  # the ledger is away again; at the next look
+            self._decided = Decided()
+            return
+        self._stop_works()
+        if not self._stop:
+            self._start_works(self._engine, roster)
+            self._tell(Event.NOTICES_CHANGED, jobs=sorted(roster.jobs))
 
     def _sound_failure(self, error: BaseException) -> None:
         """Whoever is started next tells a person, once a day."""
@@ -287,6 +304,7 @@ class Daemon:
     # -- configuration and works ---------------------------------------------------------------
 
     def _read_jobs(self, engine: Engine) -> Roster:
+        self._decided.know(engine)
         roster = read_roster(engine)
         for name, because in roster.broken.items():
             self._tell(Event.JOB_BROKEN, job=name, because=because)
@@ -347,7 +365,7 @@ class Daemon:
         """Read configuration and jobs again: all of it, or none where anything is wrong."""
         self._notifier.reloading()
         try:
-            engine = self._new_engine()
+            engine = read_anew(self._engine)
             roster = read_roster(engine)
             if roster.broken:
                 raise ConfigError("\n".join(roster.broken.values()))
@@ -371,16 +389,7 @@ class Daemon:
         if old is not self._ledger_of:
             old.store.close()
         logs.configure(engine.settings.log)
+        self._decided.know(engine)
         self._know(engine, roster)
         self._start_works(engine, roster)
         self._tell(Event.DAEMON_RELOADED, jobs=sorted(roster.jobs))
-
-    def _new_engine(self) -> Engine:
-        engine = Engine(self._config)
-        for name in ("database", "dedup_key", "flights", "web"):
-            if getattr(engine.settings, name) != getattr(self._engine.settings, name):
-                raise ConfigError(
-                    f"{self._config}: {name}: has changed; that needs a restart of the daemon."
-                )
-        with engine.store.read():
-            return engine

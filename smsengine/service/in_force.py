@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -18,10 +19,26 @@ from smsengine.store import versions
 from smsengine.store.runs import Run
 from smsengine.store.versions import Version
 
+#: What was decided is taken up within so many seconds.
+_LOOK_SECONDS = 15.0
+
 
 def needs_approval(settings: Settings, owner: str) -> bool:
     """Say whether the notices of an owner are sent only as somebody approved them."""
     return owner != CENTRAL or settings.governance.central == "required"
+
+
+def _may_need(settings: Settings) -> bool:
+    """Say whether anybody's notices need an approval."""
+    return bool(settings.offices) or needs_approval(settings, CENTRAL)
+
+
+def approved(engine: Engine) -> frozenset[int]:
+    """The numbers of the versions in force: what was decided since can be told from them."""
+    if not _may_need(engine.settings):
+        return frozenset()
+    with engine.store.read() as connection:
+        return versions.approved_numbers(connection)
 
 
 def owner_of(name: str) -> str:
@@ -69,6 +86,8 @@ def all_in_force(engine: Engine) -> Iterator[tuple[str, LoadedJob | SmsEngineErr
             loaded = _or_error(partial(_from_disk, catalogue, path))
             if not isinstance(loaded, LoadedJob) or not _has_expired(loaded, engine.today):
                 yield catalogue.name_of(path), loaded
+    if not _may_need(engine.settings):
+        return
     with engine.store.read() as connection:
         approved = versions.in_state(connection, VersionState.APPROVED)
     day = engine.today
@@ -152,3 +171,25 @@ def require_run_in_force(engine: Engine, run: Run) -> None:
     if version.state not in good or version.has_expired(engine.today):
         state = "expired" if version.state in good else version.state
         raise RefusedError(f"Run {run.id} ({run.label}) is of {version.label}, which is {state}.")
+
+
+class Decided:
+    """Tells a process that goes on for long whether notices were approved or taken back."""
+
+    def __init__(self) -> None:
+        self._known = frozenset[int]()
+        self._next_look = 0.0
+
+    def know(self, engine: Engine) -> None:
+        """What is in force now is known."""
+        self._known = approved(engine)
+
+    def since(self, engine: Engine) -> bool:
+        """Say, now and then, whether that has changed; a ledger that is away says nothing."""
+        now = engine.clock.monotonic()
+        if now < self._next_look:
+            return False
+        self._next_look = now + _LOOK_SECONDS
+        with suppress(SmsEngineError):
+            return approved(engine) != self._known
+        return False

@@ -51,6 +51,7 @@ class Event(StrEnum):
     FENCE_CLOSED = "fence.closed"
     FENCE_OPENED = "fence.opened"
     JOB_BROKEN = "job.broken"
+    NOTICES_CHANGED = "notices.changed"
     RUN_PLANNING = "run.planning"
     RUN_PLANNED = "run.planned"
     RUN_HELD = "run.held"

@@ -21,7 +21,7 @@ from smsengine.planning.planner import discard_abandoned
 from smsengine.receipts import overdue
 from smsengine.receipts.matching import STRANGE_AFTER, match_parked
 from smsengine.sending import journal
-from smsengine.service import alarming, backups, room
+from smsengine.service import alarming, approvals, backups, room
 from smsengine.service.alarming import News
 from smsengine.service.bootstrap import Engine
 from smsengine.service.duties import Duty
@@ -53,6 +53,7 @@ def ledger_duties(engine: Engine) -> list[Duty]:
         Duty(name="stray plans", every=hour, do=partial(_discard_strays, engine)),
         Duty(name="receipts", every=_ASK_EVERY, do=partial(_look_after_receipts, engine)),
         Duty(name="parked receipts", every=hour, do=partial(_look_at_parked, engine)),
+        Duty(name="notices", every=hour, do=partial(_expire_notices, engine)),
         Duty(name="vacuum", at=time(3, 30), do=partial(_tidy, engine)),
     ]
     backup = engine.settings.backup
@@ -122,6 +123,12 @@ def _look_at_parked(engine: Engine, now: datetime) -> str:
                 )
         strangers += found
     return f"{matched} matched, {strangers} of the last day speak of no message of ours"
+
+
+def _expire_notices(engine: Engine, _now: datetime) -> str:
+    """Notices whose last day is over are not in force any more."""
+    over = approvals.expire(engine, engine.today)
+    return f"{len(over)} notices expired" + "".join(f", {each.label}" for each in over)
 
 
 def _tidy(engine: Engine, _now: datetime) -> str:

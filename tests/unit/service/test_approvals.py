@@ -11,7 +11,7 @@ from smsengine.errors import ConfigError, LifecycleError, RefusedError, StoreErr
 from smsengine.governance.findings import FoundError
 from smsengine.service import approvals, sender
 from smsengine.service.bootstrap import Engine
-from smsengine.service.in_force import in_force
+from smsengine.service.in_force import Decided, in_force
 from smsengine.service.people import Actor, acting
 from smsengine.service.roster import read_roster
 from smsengine.store import runs
@@ -284,3 +284,20 @@ def test_who_cannot_be_meant(
 ) -> None:
     with pytest.raises(error, match=words):
         acting(bureau.engine.settings, may, named=named, account="root")  # type: ignore[arg-type]
+
+
+def test_a_daemon_hears_of_what_was_decided(bureau: Bureau) -> None:
+    """Approved, replaced, taken back: each is news once, at the next look."""
+    decided, engine = Decided(), bureau.engine
+    decided.know(engine)
+    for step in (bureau.submit, bureau.approve):
+        step()
+        bureau.clock.sleep(15)
+    assert decided.since(engine)
+    decided.know(engine)
+    bureau.clock.sleep(15)
+    assert not decided.since(engine)
+    approvals.withdraw(engine, NAME, AN, reason="wrong words")
+    assert not decided.since(engine)
+    bureau.clock.sleep(15)
+    assert decided.since(engine)
