@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import click
 
 from smsengine.cli.options import Exit, a_period, as_json, finish, with_engine
 from smsengine.cli.output import say, say_json, table
 from smsengine.errors import SmsEngineError, UsageError
+from smsengine.governance.findings import Language
 from smsengine.period import Period
+from smsengine.service import refusals
 from smsengine.service.bootstrap import Engine
 from smsengine.service.checks import Checked, check_job
+from smsengine.service.inspection import Golden
+from smsengine.service.people import own_account
 from smsengine.service.scaffold import write_new_job
 from smsengine.text.numerals import money
 
@@ -50,15 +56,31 @@ def list_jobs(engine: Engine, *, as_json: bool) -> None:
 @jobs.command()
 @click.argument("names", nargs=-1, metavar="[JOB...]")
 @a_period
+@click.option(
+    "--lang",
+    type=click.Choice(["vi", "en"]),
+    help="In which to say what is wrong; default: the office's, English for the Centre.",
+)
 @as_json
 @with_engine
-def check(engine: Engine, names: tuple[str, ...], period: Period | None, *, as_json: bool) -> None:
-    """Say what is wrong with JOBs (default: all), and show three texts of each."""
+def check(
+    engine: Engine,
+    names: tuple[str, ...],
+    period: Period | None,
+    lang: Language | None,
+    *,
+    as_json: bool,
+) -> None:
+    """Say what is wrong with JOBs (default: all), and show golden rows and three texts of each."""
     catalogue = engine.catalogue()
     paths = [catalogue.path_of(name) for name in names] or catalogue.paths
     faulty = 0
     for path in paths:
         checked = check_job(engine, catalogue, path, period)
+        checked.language = lang or checked.language
+        account = own_account()
+        findings = checked.findings
+        refusals.note_forbidden(engine, checked.name, findings, actor=account, account=account)
         faulty += bool(checked.faults)
         if as_json:
             say_json(_facts(checked))
@@ -73,6 +95,18 @@ def _facts(checked: Checked) -> dict[str, object]:
         "title": checked.title,
         "period": str(checked.period) if checked.period else None,
         "faults": checked.faults,
+        "findings": [
+            {
+                "rule": each.rule,
+                "weight": each.weight,
+                "file": each.file,
+                "line": each.line,
+                "what": each.what.to(checked.language),
+                "mend": each.mend.to(checked.language),
+            }
+            for each in checked.findings
+        ],
+        "golden": [asdict(each) for each in checked.golden],
         "warnings": checked.warnings,
         "samples": [sample.facts() for sample in checked.samples],
     }
@@ -83,6 +117,13 @@ def _show(checked: Checked) -> None:
     say(f"{checked.name}{about}: {checked.title}", style="bold")
     for fault in checked.faults:
         say(f"  wrong: {fault}", style="red")
+    for finding in checked.findings:
+        if finding.is_good:
+            say(f"  note: {finding.sentence(checked.language)}", style="yellow")
+        for whose, words in zip(("ours  ", "theirs"), finding.beside or (), strict=False):
+            say(f"    {whose}: {' '.join(words.split())}", style="dim")
+    for golden in checked.golden:
+        _show_golden(golden)
     for warning in checked.warnings:
         say(f"  note: {warning}", style="yellow")
     for sample in checked.samples:
@@ -95,6 +136,19 @@ def _show(checked: Checked) -> None:
         )
     if not checked.faults:
         say(f"  good: {checked.messages} texts, {checked.skipped} skipped", style="green")
+
+
+def _show_golden(golden: Golden) -> None:
+    say(f"  golden row {golden.case}")
+    if golden.skipped:
+        say(f"    no text: {golden.skipped}", style="dim")
+        return
+    say(f"    {golden.text}")
+    cost = ", ".join(
+        f"{money(amount)} dong{f' to {network}' if network else ''}"
+        for network, amount in golden.cost.items()
+    )
+    say(f"    {len(golden.text)} characters, {golden.segments} segment(s), {cost}", style="dim")
 
 
 @jobs.command()

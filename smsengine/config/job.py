@@ -17,6 +17,7 @@ from pydantic import (
 )
 
 from smsengine.config.amounts import Dong, Duration, Share, Wave, duration
+from smsengine.config.figures import FacilityFigures, Figures
 from smsengine.config.files import Files, Role
 from smsengine.config.registered import Registered
 from smsengine.config.schedule import AT_ONCE, Schedule
@@ -42,33 +43,6 @@ class ColumnType(StrEnum):
 
 
 Name = Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]*$")]
-
-
-class FacilityFigures(Model):
-    """Figures of health facilities, computed from visit records."""
-
-    kind: Literal["facility"]
-    policy: Literal["same-day", "same-day-or-next-working-day", "three-hours"] = (
-        "same-day-or-next-working-day"
-    )
-    month_of: Literal["claim", "discharge"] = "claim"
-    receipt_zone: Literal["local", "utc"] = "local"
-    records: Mapping[str, str] = Field(
-        default_factory=dict, description="field: column of the extract"
-    )
-
-
-class ContributionFigures(Model):
-    """Figures of employers, read from the lines of C12-TS statements."""
-
-    kind: Literal["contribution"]
-    interest: bool = Field(default=False, description="count interest into the amount carried over")
-    due_line: str = Field(
-        default="dự tính phải đóng", description="words of the line with the estimate"
-    )
-
-
-Figures = Annotated[FacilityFigures | ContributionFigures, Field(discriminator="kind")]
 
 
 class Column(Model):
@@ -376,13 +350,16 @@ def _refuse_links(folder: Path, inside: Path) -> None:
         raise ConfigError(f"{path}: is a link, or lies behind one; put the file itself there.")
 
 
-def topic_of(path: Path) -> str | None:
-    """The topic that a job file names; None where it cannot be read."""
+def claims_of(path: Path) -> tuple[str, tuple[str, ...]] | None:
+    """The topic that a job file names, and further ones; None where it cannot be read."""
     try:
-        topic = load(path).data.get("topic")
+        data = load(path).data
     except ConfigError:
         return None
-    return topic if isinstance(topic, str) else None
+    topic, further = data.get("topic"), data.get("claims") or ()
+    if not isinstance(topic, str):
+        return None
+    return topic, tuple(each for each in further if isinstance(each, str))
 
 
 def inside_folder(folder: Path, relative: str) -> Path:

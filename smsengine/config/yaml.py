@@ -21,6 +21,19 @@ from smsengine.errors import ConfigError
 Location = tuple[str | int, ...]
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
+#: libyaml, where it is there: many times as fast. What it refuses is read anew by PyYAML, whose
+#: sentences are clearer.
+_FAST = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_MAX_CHARACTERS = 250_000
+_MAX_LEVELS = 50
+_BEGINS = (
+    yaml.BlockMappingStartToken,
+    yaml.BlockSequenceStartToken,
+    yaml.FlowMappingStartToken,
+    yaml.FlowSequenceStartToken,
+)
+_ENDS = (yaml.BlockEndToken, yaml.FlowMappingEndToken, yaml.FlowSequenceEndToken)
+
 
 class Model(BaseModel):
     """What every section of a file is: frozen, and without unknown keys."""
@@ -68,32 +81,43 @@ def parse(text: str, path: Path) -> Document:
     Raises:
         ConfigError: not YAML, doubled keys, tags or aliases.
     """
+    if len(text) > _MAX_CHARACTERS:
+        raise ConfigError(f"{path}: is longer than {_MAX_CHARACTERS} characters.")
     try:
-        for token in yaml.scan(text, Loader=yaml.SafeLoader):
-            line = token.start_mark.line + 1
-            if isinstance(token, yaml.AliasToken):
-                raise ConfigError(
-                    f"{path}:{line}: aliases (*name) are not used here; write it out."
-                )
-            if isinstance(token, yaml.TagToken):
-                tag = "".join(part or "" for part in token.value)
-                raise ConfigError(
-                    f"{path}:{line}: the tag {tag} is not used here; write plain text."
-                )
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        try:
+            node = _node(text, path, _FAST)
+        except yaml.YAMLError:
+            node = _node(text, path, yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         problem = error.problem or "is not YAML"
         raise ConfigError(f"{path}:{line}: not readable as YAML: {problem}.") from error
     except yaml.YAMLError as error:
         raise ConfigError(f"{path}: holds a character that YAML does not allow.") from error
-    except RecursionError as error:
-        raise ConfigError(f"{path}: is nested too deeply.") from error
     lines: dict[Location, int] = {(): 1}
     data = _plain(node, (), path, lines) if node is not None else {}
     if not isinstance(data, dict):
         raise ConfigError(f"{path}:1: must be a group of 'key: value' lines.")
     return Document(path=path, data=data, lines=lines)
+
+
+def _node(text: str, path: Path, loader: Any) -> yaml.Node | None:
+    """The tree of a text that has no tags, no aliases and few levels.
+
+    Tokens come one by one: a text of nothing but brackets ends at the first one too many.
+    """
+    depth = 0
+    for token in yaml.scan(text, Loader=loader):
+        depth += isinstance(token, _BEGINS) - isinstance(token, _ENDS)
+        line = token.start_mark.line + 1
+        if depth > _MAX_LEVELS:
+            raise ConfigError(f"{path}:{line}: is nested too deeply.")
+        if isinstance(token, yaml.AliasToken):
+            raise ConfigError(f"{path}:{line}: aliases (*name) are not used here; write it out.")
+        if isinstance(token, yaml.TagToken):
+            tag = "".join(part or "" for part in token.value)
+            raise ConfigError(f"{path}:{line}: the tag {tag} is not used here; write plain text.")
+    return yaml.compose(text, Loader=loader)
 
 
 def _plain(node: yaml.Node, where: Location, path: Path, lines: dict[Location, int]) -> Any:
@@ -103,7 +127,7 @@ def _plain(node: yaml.Node, where: Location, path: Path, lines: dict[Location, i
         return _mapping(node, where, path, lines)
     if isinstance(node, yaml.SequenceNode):
         return [_plain(item, (*where, i), path, lines) for i, item in enumerate(node.value)]
-    empty = isinstance(node, yaml.ScalarNode) and node.style is None and node.value in ("", "~")
+    empty = isinstance(node, yaml.ScalarNode) and not node.style and node.value in ("", "~")
     return None if empty else node.value
 
 

@@ -45,6 +45,8 @@ class Finding:
     line: int
     what: Saying
     mend: Saying
+    #: two texts to be shown beside each other, ours first
+    beside: tuple[str, str] | None = None
 
     @property
     def is_good(self) -> bool:

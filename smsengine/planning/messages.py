@@ -187,6 +187,14 @@ class Composer:
             else:
                 self._tell(row.number, subject, one, text, segments, result)
 
+    def rendered(self, row: Row) -> tuple[str, int]:
+        """The text of one row and its segments, whoever would be told.
+
+        Raises:
+            RowError: it becomes no text.
+        """
+        return self._text(self._values(row))
+
     def _require_own(self, office: str) -> None:
         """An office tells nobody of another one."""
         if office not in self._own_offices:

@@ -7,7 +7,7 @@ handed a notice in does not approve it; the ledger says so, too.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import date
 
 from sqlalchemy import Connection
@@ -15,9 +15,11 @@ from sqlalchemy import Connection
 from smsengine.config.job import CENTRAL, LoadedJob
 from smsengine.errors import RefusedError, UsageError
 from smsengine.lifecycle import VersionState
+from smsengine.service import refusals
 from smsengine.service.bootstrap import Engine
 from smsengine.service.checks import check_job
 from smsengine.service.in_force import load_version
+from smsengine.service.inspection import bad, inspect
 from smsengine.service.people import Actor
 from smsengine.store import audit, runs, versions
 from smsengine.store.versions import Version
@@ -38,15 +40,17 @@ def submit(engine: Engine, name: str, actor: Actor) -> Version:
     """
     catalogue = engine.catalogue()
     path = catalogue.path_of(name)
-    try:
-        loaded, _ = catalogue.load(path)
-        _require_own(loaded.owner, actor)
-        files = loaded.read_all()
-        _require_good(check_job(engine, catalogue, path).faults, name)
-    except RefusedError as error:
-        _refused(engine, name, actor, str(error))
-        raise
-    now, job = engine.clock.now(), loaded.job
+    _require_own(engine, name, catalogue.owner_of(path), actor)
+    checked = check_job(engine, catalogue, path)
+    who = {"actor": actor.name, "account": actor.account}
+    refusals.note_forbidden(engine, name, checked.findings, **who)
+    wrong = bad(checked.findings, overridden=True)
+    sentences = [each.sentence(checked.language) for each in wrong] + checked.extract_faults
+    if sentences or checked.loaded is None:
+        listed = "\n".join(sentences)
+        raise RefusedError(f"{listed}\nMend it, and look again: smsengine jobs check {name}")
+    loaded = checked.loaded
+    files, now, job = loaded.read_all(), engine.clock.now(), loaded.job
     with engine.store.write() as connection:
         versions.take_the_floor(connection)
         _require_new(connection, name, files.content_hash)
@@ -64,7 +68,7 @@ def submit(engine: Engine, name: str, actor: Actor) -> Version:
             title=job.title,
             content_hash=files.content_hash,
             files=files.texts,
-            overlaps=job.overlaps,
+            overlaps=checked.related,
             expires=job.expires,
             by=actor.name,
             at=now,
@@ -73,15 +77,11 @@ def submit(engine: Engine, name: str, actor: Actor) -> Version:
     return version
 
 
-def _require_own(owner: str, actor: Actor) -> None:
+def _require_own(engine: Engine, name: str, owner: str, actor: Actor) -> None:
     if actor.office != owner:
-        raise RefusedError(f"{actor.name} works for {actor.office}; the notice is {owner}'s.")
-
-
-def _require_good(faults: Sequence[str], name: str) -> None:
-    if faults:
-        listed = "\n".join(faults)
-        raise RefusedError(f"{listed}\nMend it, and look again: smsengine jobs check {name}")
+        said = f"{actor.name} works for {actor.office}; the notice is {owner}'s."
+        refusals.note(engine, name, said, actor=actor.name, account=actor.account)
+        raise RefusedError(said)
 
 
 def _require_new(connection: Connection, name: str, content_hash: str) -> None:
@@ -126,10 +126,10 @@ def approve(engine: Engine, version: Version, actor: Actor, *, reason: str = "")
     try:
         _require_other(version, actor)
         loaded = load_version(engine.catalogue(), version)
-        if version.has_expired(engine.today):
-            raise RefusedError(f"{version.label} would have expired on {version.expires}.")
+        _require_good(engine, version, reason)
     except RefusedError as error:
-        _refused(engine, version.job, actor, str(error))
+        said = str(error)
+        refusals.note(engine, version.job, said, actor=actor.name, account=actor.account)
         raise
     now = engine.clock.now()
     with engine.store.write() as connection:
@@ -145,6 +145,16 @@ def approve(engine: Engine, version: Version, actor: Actor, *, reason: str = "")
         after = versions.get(connection, version.id)
     assert after is not None
     return after
+
+
+def _require_good(engine: Engine, version: Version, reason: str) -> None:
+    """What was good when it was handed in may not be good any more."""
+    catalogue = engine.catalogue()
+    inspected = inspect(engine, catalogue, catalogue.place_of(version.job), version.files)
+    wrong = bad(inspected.findings, overridden=bool(reason))
+    if wrong:
+        listed = "\n".join(each.sentence("en") for each in wrong)
+        raise RefusedError(f"{version.label} is not approved:\n{listed}")
 
 
 def reject(engine: Engine, version: Version, actor: Actor, *, reason: str) -> None:
@@ -218,18 +228,6 @@ def expire(engine: Engine, day: date) -> Sequence[Version]:
             actor = Actor(name=_PROGRAM, account=engine.identity, office=CENTRAL)
             _note(connection, engine, actor, "expired", version.label, f"on {version.expires}")
     return over
-
-
-def note_refusal(engine: Engine, name: str, actor: Actor, sentences: Iterable[str]) -> None:
-    """Write down what was refused; the same about the same notice once."""
-    for sentence in sentences:
-        _refused(engine, name, actor, sentence)
-
-
-def _refused(engine: Engine, name: str, actor: Actor, sentence: str) -> None:
-    with engine.store.write() as connection:
-        if not audit.has_said(connection, what="refused", subject=name, detail=sentence):
-            _note(connection, engine, actor, "refused", name, sentence)
 
 
 def _note(

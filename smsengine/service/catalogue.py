@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
+from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from smsengine.config.files import Role
-from smsengine.config.job import CENTRAL, LoadedJob, load_job, topic_of
+from smsengine.config.job import CENTRAL, LoadedJob, claims_of, load_job
 from smsengine.config.settings import Settings
 from smsengine.config.yaml import Document, Location
 from smsengine.errors import ConfigError, UsageError
@@ -22,10 +24,18 @@ from smsengine.service.house_rules import misfits, registered_of
 
 
 class Claim(NamedTuple):
-    """A topic that a job file names, and whose file it is."""
+    """A topic that a job file names, and whose file it is.
+
+    ``further`` are topics that nobody else may take either, with ``*`` for any letters.
+    """
 
     owner: str
     topic: str
+    further: tuple[str, ...] = ()
+
+    def takes(self, topic: str) -> bool:
+        """Say whether another owner may not use this topic."""
+        return topic == self.topic or any(fnmatchcase(topic, each) for each in self.further)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,8 +93,24 @@ class Catalogue:
     @cached_property
     def claims(self) -> Mapping[Path, Claim]:
         """The topic of each job file that can be read."""
-        found = ((path, topic_of(path)) for path in self.paths)
-        return {path: Claim(self.owner_of(path), topic) for path, topic in found if topic}
+        found = ((path, claims_of(path)) for path in self.paths)
+        return {path: Claim(self.owner_of(path), *claims) for path, claims in found if claims}
+
+    @cached_property
+    def central_wordings(self) -> Sequence[tuple[Claim, str]]:
+        """What the Centre's notices claim, and their templates; what cannot be read is left out."""
+        found = []
+        for path, claim in self.claims.items():
+            if claim.owner == CENTRAL:
+                with suppress(ConfigError):
+                    loaded = load_job(
+                        path,
+                        jobs=self.settings.jobs,
+                        templates=self.settings.templates,
+                        data=self.settings.data,
+                    )[0]
+                    found.append((claim, loaded.template(loaded.files)))
+        return found
 
     def load(
         self, path: Path, kept: Mapping[Role, str] | None = None
@@ -128,11 +154,10 @@ class Catalogue:
     def _refuse_taken_topic(self, loaded: LoadedJob, document: Document) -> None:
         """A topic has one owner; the Centre's comes first."""
         for claim in self.claims.values():
-            if claim.topic != loaded.job.topic or loaded.owner in (claim.owner, CENTRAL):
+            if loaded.owner in (claim.owner, CENTRAL) or not claim.takes(loaded.job.topic):
                 continue
-            raise document.error(
-                ("topic",), f"is {claim.topic!r}, which belongs to {claim.owner}; name your own."
-            )
+            said = f"is {loaded.job.topic!r}, which belongs to {claim.owner}; name your own."
+            raise document.error(("topic",), said)
 
 
 def document_finding(

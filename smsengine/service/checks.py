@@ -8,10 +8,12 @@ from pathlib import Path
 from smsengine.config.job import LoadedJob
 from smsengine.config.sources import FileSource
 from smsengine.errors import SmsEngineError
+from smsengine.governance.findings import Finding, Language
 from smsengine.period import Period
 from smsengine.service.bootstrap import Engine
 from smsengine.service.catalogue import Catalogue
 from smsengine.service.extracts import Extracts
+from smsengine.service.inspection import Golden, bad, inspect
 from smsengine.service.preview import Preview, Previewed, preview_job
 
 _ROWS_LOOKED_AT = 1_000
@@ -25,11 +27,22 @@ class Checked:
     title: str = ""
     period: Period | None = None
     due: Period | None = None
-    faults: list[str] = field(default_factory=list)
+    language: Language = "en"
+    findings: list[Finding] = field(default_factory=list)
+    golden: list[Golden] = field(default_factory=list)
+    related: tuple[str, ...] = ()
+    loaded: LoadedJob | None = None
+    #: what is wrong with the extract, or with the two together
+    extract_faults: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     samples: list[Previewed] = field(default_factory=list)
     messages: int = 0
     skipped: int = 0
+
+    @property
+    def faults(self) -> list[str]:
+        """What is wrong, in sentences."""
+        return [each.sentence(self.language) for each in bad(self.findings)] + self.extract_faults
 
 
 def check_job(
@@ -39,19 +52,30 @@ def check_job(
 
     Without a period the one that is due is taken, or the newest one that has an extract.
     """
-    checked = Checked(name=catalogue.name_of(path))
+    checked = Checked(name=catalogue.name_of(path), language=_language(engine, catalogue, path))
+    inspection = inspect(engine, catalogue, path)
+    checked.findings, checked.golden = inspection.findings, inspection.golden
+    checked.related = inspection.related
+    loaded = checked.loaded = inspection.loaded
+    if loaded is None:
+        return checked
     try:
-        loaded, _ = catalogue.load(path)
         checked.title = loaded.job.title
         checked.due = Period.due(loaded.job.period, engine.clock.now())
         checked.period = period or _period_with_extract(engine, loaded)
         preview = preview_job(engine, loaded, checked.period)
         _sample(checked, preview)
     except SmsEngineError as error:
-        checked.faults += str(error).splitlines()
+        checked.extract_faults += str(error).splitlines()
         return checked
     _judge(checked, preview)
     return checked
+
+
+def _language(engine: Engine, catalogue: Catalogue, path: Path) -> Language:
+    """An office is told in its own language."""
+    office = engine.settings.offices.get(catalogue.owner_of(path))
+    return office.language if office is not None else "en"
 
 
 def _period_with_extract(engine: Engine, loaded: LoadedJob) -> Period:
@@ -76,7 +100,7 @@ def _sample(checked: Checked, preview: Preview) -> None:
 
 def _judge(checked: Checked, preview: Preview) -> None:
     if not checked.messages:
-        checked.faults.append("No row of the extract becomes a message.")
+        checked.extract_faults.append("No row of the extract becomes a message.")
     for reason, count in preview.skips.most_common():
         example = next((row for row in preview.skipped_rows if row.reason is reason), None)
         told = f", e.g. row {example.row_number}: {example.detail}" if example else ""

@@ -9,12 +9,8 @@ from pathlib import Path
 from typing import assert_never
 
 from smsengine.config import secret
-from smsengine.config.job import (
-    ContributionFigures,
-    FacilityFigures,
-    LoadedJob,
-    inside_folder,
-)
+from smsengine.config.figures import ContributionFigures, FacilityFigures
+from smsengine.config.job import LoadedJob, inside_folder
 from smsengine.config.settings import absolute_database
 from smsengine.config.sources import (
     CsvSource,

@@ -12,9 +12,12 @@ from smsengine.config.files import Files
 from smsengine.config.job import CENTRAL, LoadedJob
 from smsengine.config.settings import Settings
 from smsengine.errors import RefusedError, SmsEngineError, StoreError
+from smsengine.governance.findings import FoundError
 from smsengine.lifecycle import VersionState
+from smsengine.service import refusals
 from smsengine.service.bootstrap import Engine
 from smsengine.service.catalogue import Catalogue
+from smsengine.service.people import own_account
 from smsengine.store import versions
 from smsengine.store.runs import Run
 from smsengine.store.versions import Version
@@ -71,7 +74,12 @@ def in_force(engine: Engine, name: str) -> LoadedJob:
             f"{version.label} was approved until {version.expires:%d/%m/%Y}; hand it in again with"
             f" 'smsengine jobs submit {name}'."
         )
-    return load_version(catalogue, version)
+    try:
+        return load_version(catalogue, version)
+    except FoundError as error:
+        who = {"actor": "smsengine", "account": own_account()}
+        refusals.note_forbidden(engine, name, error.findings, **who)
+        raise
 
 
 def all_in_force(engine: Engine) -> Iterator[tuple[str, LoadedJob | SmsEngineError]]:

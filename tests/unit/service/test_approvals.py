@@ -8,7 +8,6 @@ from collections.abc import Callable
 import pytest
 
 from smsengine.errors import ConfigError, LifecycleError, RefusedError, StoreError, UsageError
-from smsengine.governance.findings import FoundError
 from smsengine.service import approvals, sender
 from smsengine.service.bootstrap import Engine
 from smsengine.service.in_force import Decided, in_force
@@ -140,7 +139,7 @@ def test_what_is_wrong_is_not_handed_in(bureau: Bureau) -> None:
     with pytest.raises((RefusedError, ConfigError), match="nothing_of_the_kind"):
         bureau.submit()
     bureau.write(job=JOB.replace("gateway: trial", "gateway: dear"))
-    with pytest.raises(FoundError, match="'dear' is not granted"):
+    with pytest.raises(RefusedError, match="'dear' chưa được cấp cho cơ quan này"):
         bureau.submit()
     assert [] == bureau.states()
 

@@ -1,0 +1,262 @@
+"""Everything that is known about a notice before anybody decides about it, with nothing stored."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from smsengine.config.files import Role
+from smsengine.config.job import CENTRAL, GoldenCase, LoadedJob
+from smsengine.config.yaml import Document
+from smsengine.errors import ConfigError, RowError
+from smsengine.governance import golden, wording
+from smsengine.governance.findings import Finding, FoundError, Saying, Weight
+from smsengine.governance.similarity import likeness
+from smsengine.period import Period
+from smsengine.planning.messages import Composer
+from smsengine.planning.templates import MessageTemplate
+from smsengine.service.bootstrap import Engine
+from smsengine.service.catalogue import Catalogue
+from smsengine.service.orders import recipe_for
+from smsengine.sources.base import Row
+
+_SENDER = ("BHXH",)
+#: A notice is looked at anew after so long.
+_LONGEST_DAYS = 731
+_PLACED = re.compile(r"(?P<file>.+?):(?P<line>\d+): (?P<said>.*)", re.DOTALL)
+_NO_KEY = b"golden"
+_SIMILAR = Saying(
+    vi="Không gửi trùng nội dung của Trung tâm; nếu thật sự khác, người duyệt phải nêu lý do.",
+    en="Do not repeat the Centre; if it tells something else, who approves it must say why.",
+)
+_RELATED = Saying(
+    vi="Đơn vị đã có tin của Trung tâm trong kỳ sẽ không nhận tin này.",
+    en="Whoever has the Centre's notice of the period does not get this one.",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Golden:
+    """A golden row as it would go out; ``cost`` in đồng by network, the empty name for all others.
+
+    ``skipped`` says why it would not, and is empty where it would.
+    """
+
+    case: GoldenCase
+    text: str = ""
+    segments: int = 0
+    cost: Mapping[str, int] = field(default_factory=dict)
+    skipped: str = ""
+
+
+@dataclass(kw_only=True)
+class Inspection:
+    """What was found. ``related`` are topics of the Centre of which the notice tells a part."""
+
+    findings: list[Finding] = field(default_factory=list)
+    golden: list[Golden] = field(default_factory=list)
+    related: tuple[str, ...] = ()
+    loaded: LoadedJob | None = None
+
+
+def inspect(
+    engine: Engine, catalogue: Catalogue, path: Path, kept: Mapping[Role, str] | None = None
+) -> Inspection:
+    """Look at a notice as its files say it, without its extract.
+
+    Args:
+        engine: the installation.
+        catalogue: the notices.
+        path: its job file.
+        kept: texts that stand for its files, whatever is on the disk now.
+    """
+    found = Inspection()
+    try:
+        loaded, document = catalogue.load(path, kept)
+        words = loaded.template(loaded.files)
+        template = MessageTemplate(words, str(loaded.template_path))
+        template.require([*loaded.job.columns, "period"])
+    except FoundError as error:
+        found.findings += error.findings
+        return found
+    except ConfigError as error:
+        found.findings += [_of_sentence(line, str(path)) for line in str(error).splitlines()]
+        return found
+    found.loaded = loaded
+    if loaded.owner != CENTRAL:
+        found.findings += _of_words(engine, loaded, words)
+        found.findings += _of_days(engine, loaded, document)
+        found.findings += _of_golden(loaded, document, template)
+        _compare(engine, catalogue, loaded, words, found)
+    _render(engine, loaded, document, found)
+    return found
+
+
+def _of_sentence(sentence: str, path: str) -> Finding:
+    """What a file's reader says, as a finding; its sentence is English."""
+    placed = _PLACED.fullmatch(sentence)
+    said = placed["said"] if placed else sentence
+    return Finding(
+        rule="file",
+        weight=Weight.WRONG,
+        file=placed["file"] if placed else path,
+        line=int(placed["line"]) if placed else 0,
+        what=Saying(vi=f"Tệp chưa đúng: {said}", en=said),
+        mend=Saying(vi="", en=""),
+    )
+
+
+def _of_words(engine: Engine, loaded: LoadedJob, words: str) -> Iterator[Finding]:
+    rules = engine.settings.governance
+    for said in (
+        *wording.links(words, rules.links),
+        *wording.phones(words, rules.phones),
+        *wording.sender(words, rules.sender or _SENDER),
+    ):
+        yield Finding(
+            rule=said.rule,
+            weight=Weight.WRONG,
+            file=str(loaded.template_path),
+            line=said.line,
+            what=said.what,
+            mend=said.mend,
+        )
+
+
+def _of_days(engine: Engine, loaded: LoadedJob, document: Document) -> Iterator[Finding]:
+    expires = loaded.job.expires
+    if expires is None:
+        return
+    left = (expires - engine.today).days
+    if 0 <= left <= _LONGEST_DAYS:
+        return
+    over = left < 0
+    yield _finding(
+        document,
+        "expires",
+        ("expires",),
+        Saying(vi="Ngày này đã qua.", en="This day is over.")
+        if over
+        else Saying(vi="Ngày này xa hơn hai năm.", en="This day is more than two years ahead."),
+        Saying(
+            vi="Ghi ngày cuối cùng được gửi, không quá hai năm.",
+            en="Write the last day on which it is sent, within two years.",
+        ),
+    )
+
+
+def _of_golden(
+    loaded: LoadedJob, document: Document, template: MessageTemplate
+) -> Iterator[Finding]:
+    for case in golden.needed(loaded.job, template.variables):
+        if case not in loaded.job.golden:
+            what, mend = golden.lacking(case)
+            yield _finding(document, "golden", ("golden",), what, mend)
+
+
+def _finding(
+    document: Document, rule: str, where: tuple[str | int, ...], what: Saying, mend: Saying
+) -> Finding:
+    return Finding(
+        rule=rule,
+        weight=Weight.WRONG,
+        file=str(document.path),
+        line=document.line(where),
+        what=what,
+        mend=mend,
+    )
+
+
+def _compare(
+    engine: Engine, catalogue: Catalogue, loaded: LoadedJob, words: str, found: Inspection
+) -> None:
+    """Whether it says what the Centre says."""
+    rules = engine.settings.governance
+    related = set(loaded.job.overlaps)
+    for claim, theirs in catalogue.central_wordings:
+        alike = likeness(words, theirs)
+        if alike >= rules.related:
+            related.add(claim.topic)
+            found.findings.append(
+                Finding(
+                    rule="similar" if alike >= rules.similar else "related",
+                    weight=Weight.WRONG if alike >= rules.similar else Weight.NOTE,
+                    file=str(loaded.template_path),
+                    line=1,
+                    what=Saying(
+                        vi=f"Giống {alike:.0%} thông báo {claim.topic!r} của Trung tâm.",
+                        en=f"Is {alike:.0%} like the Centre's notice {claim.topic!r}.",
+                    ),
+                    mend=_SIMILAR if alike >= rules.similar else _RELATED,
+                    beside=(words, theirs),
+                )
+            )
+    found.related = tuple(sorted(related))
+
+
+class _MadeUp:
+    """The golden rows of a job, as an extract."""
+
+    name = "golden"
+
+    def __init__(self, loaded: LoadedJob) -> None:
+        self._columns = loaded.job.columns
+
+    def columns(self) -> tuple[str, ...]:
+        return tuple(column.from_column for column in self._columns.values())
+
+    def rows(self) -> Iterator[Row]:
+        return iter(())
+
+    def row(self, values: Mapping[str, str | None]) -> Row:
+        return Row(1, tuple(values.get(name) for name in self._columns))
+
+
+def _render(engine: Engine, loaded: LoadedJob, document: Document, found: Inspection) -> None:
+    """Make the texts of the golden rows, with what they would cost."""
+    if not loaded.job.golden:
+        return
+    nobody = loaded.job.recipient.model_copy(update={"contacts": None, "phones": (), "emails": ()})
+    told = loaded.model_copy(
+        update={"job": loaded.job.model_copy(update={"recipient": nobody})},
+    )
+    period, made_up = Period.due(loaded.job.period, engine.clock.now()), _MadeUp(loaded)
+    recipe = recipe_for(engine, told, period, made_up, key=_NO_KEY, files=loaded.files)
+    composer, prices = Composer(recipe), engine.prices_today(loaded.job.gateway)
+    for case, values in loaded.job.golden.items():
+        unknown = sorted(values.keys() - loaded.job.columns.keys())
+        try:
+            if unknown:
+                raise RowError(f"{', '.join(unknown)} is not in columns.")
+            text, segments = composer.rendered(made_up.row(values))
+        except RowError as error:
+            found.golden.append(Golden(case=case, skipped=str(error)))
+            if case is not GoldenCase.MISSING:
+                found.findings.append(_skipped(document, case, str(error)))
+            continue
+        cost = {name: segments * prices.of(name) for name in ("", *prices.networks)}
+        found.golden.append(Golden(case=case, text=text, segments=segments, cost=cost))
+
+
+def _skipped(document: Document, case: GoldenCase, because: str) -> Finding:
+    return _finding(
+        document,
+        "golden",
+        ("golden", case),
+        Saying(
+            vi=f"Dòng mẫu {case} không thành tin: {because}",
+            en=f"The golden row {case} becomes no text: {because}",
+        ),
+        Saying(vi="Sửa dòng mẫu hoặc mẫu lời nhắn.", en="Mend the row, or the template."),
+    )
+
+
+def bad(findings: Sequence[Finding], *, overridden: bool = False) -> list[Finding]:
+    """What keeps a notice from going on; similar wording may be overridden by who approves it."""
+    return [
+        each
+        for each in findings
+        if not each.is_good and not (overridden and each.rule == "similar")
+    ]
