@@ -34,6 +34,7 @@ format: $(STAMP)        ## rewrite files in the house format
 
 bench: $(STAMP)         ## the benchmarks; figures in docs/performance.md
 	$(BIN)/python -m bench.planning
+	$(BIN)/python -m bench.checking
 	$(BIN)/python -m bench.figures
 	$(BIN)/python -m bench.sending
 	$(BIN)/python -m bench.callbacks

@@ -172,7 +172,9 @@ def test_control_characters_are_refused(written: Callable[[bytes], Path]) -> Non
 
 def test_deep_nesting_is_refused(written: Callable[[str], Path]) -> None:
     """A file that is nested beyond reading is a sentence, not a traceback."""
-    assert "file.yaml: is nested too deeply." == refused(written("a: " + "[" * 1000 + "]" * 1000))
+    expected = "file.yaml:1: is nested too deeply."
+    assert expected == refused(written("a: " + "[" * 1000 + "]" * 1000))
+    assert expected == refused(written("[" * 200_000))
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
@@ -266,3 +268,8 @@ def test_errors_of_a_section_keep_their_place(written: Callable[[str], Path]) ->
     document: Document = load(written("gateways:\n  trial:\n    size: x\n"))
     with pytest.raises(ConfigError, match=r"file\.yaml:3: gateways\.trial\.size: is 'x'"):
         build(Inner, document, data={"size": "x"}, at=("gateways", "trial"))
+
+
+def test_a_giant_file_is_refused(written: Callable[[str], Path]) -> None:
+    """Before anybody looks into it."""
+    assert "file.yaml: is longer than 250000 characters." == refused(written("a: " + "x" * 250_000))
