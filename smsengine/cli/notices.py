@@ -17,6 +17,7 @@ from smsengine.lifecycle import VersionState
 from smsengine.service import approvals
 from smsengine.service.bootstrap import Engine
 from smsengine.service.people import Actor, acting, own_account
+from smsengine.service.register import register_page
 from smsengine.store import versions
 from smsengine.store.versions import Version
 
@@ -200,4 +201,11 @@ def _facts(version: Version) -> dict[str, object]:
     }
 
 
-COMMANDS = (submit, approve, reject, withdraw, diff, history)
+@click.command()
+@with_engine
+def register(engine: Engine) -> None:
+    """Print the register of all notices that may be sent, as a page in Markdown."""
+    say(register_page(engine).rstrip())
+
+
+COMMANDS = (submit, approve, reject, withdraw, diff, history, register)
