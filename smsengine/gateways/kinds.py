@@ -52,7 +52,7 @@ def kind_of(name: str) -> Kind[Any] | None:
     Raises:
         GatewayError: it needs something that is not installed, or is no gateway.
     """
-    plug_in = _plug_ins().get(name)
+    plug_in = None if name in _MODULES else _plug_ins().get(name)
     if name not in _MODULES and plug_in is None:
         return None
     try:

@@ -76,7 +76,8 @@ def inspect(
     try:
         loaded, document = catalogue.load(path, kept)
         words = loaded.template(loaded.files)
-        template = MessageTemplate(words, str(loaded.template_path))
+        period = Period.due(loaded.job.period, engine.clock.now())
+        template = MessageTemplate(words, str(loaded.template_path), period)
         template.require([*loaded.job.columns, "period"])
     except FoundError as error:
         found.findings += error.findings
