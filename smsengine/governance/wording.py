@@ -20,7 +20,9 @@ _LINK = re.compile(
     r"(?:https?://|www\.)[^\s]+"
     r"|\b[a-z0-9-]+(?:\.[a-z0-9-]+)*\s?(?:\.|\[\.\]|\(\.\))\s?(?:com|vn|net|org|xyz|top|info)\b"
     r"(?:/[^\s]*)?"
-    r"|\b[a-z0-9-]+\.(?:ly|me|io|gl|cc|co|link|site|online|shop|app|gov|edu|asia|biz)\b(?:/[^\s]*)?"
+    r"|\b[a-z0-9-]+(?:\.|\s+\.\s+|\s?\[\.\]\s?|\s?\(\.\)\s?)"
+    r"(?:ly|me|io|gl|cc|co|link|site|online|shop|app|gov|edu|asia|biz)\b(?:/[^\s]*)?"
+    r"|\b[a-z0-9-]{3,}\.[a-z]{2,}\b(?:/[^\s]*)?"
 )
 _PHONE = re.compile(r"(?<![\d.])(?:\+?84|0|1[89]00)(?:[\s.()-]?\d){4,10}(?!\d)")
 

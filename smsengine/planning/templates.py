@@ -181,6 +181,11 @@ class MessageTemplate:
                 self._check_known(node, _FILTERS)
             elif isinstance(node, nodes.Test):
                 self._check_known(node, _ALLOWED_TESTS)
+            elif isinstance(node, nodes.Getattr) and node.attr not in _PERIOD_PARTS:
+                raise ConfigError(
+                    f"{self.name}:{node.lineno}: there is no attribute {node.attr!r};"
+                    f" there are: {', '.join(_PERIOD_PARTS)}."
+                )
             elif isinstance(node, nodes.Name) and (node.name, node.ctx) == ("period", "store"):
                 raise ConfigError(f"{self.name}:{node.lineno}: 'period' cannot be set anew.")
 

@@ -11,7 +11,7 @@ from smsengine.config.files import Role
 from smsengine.config.job import CENTRAL, GoldenCase, LoadedJob
 from smsengine.config.yaml import Document
 from smsengine.errors import ConfigError, RowError
-from smsengine.governance import golden, wording
+from smsengine.governance import golden, translation, wording
 from smsengine.governance.findings import Finding, FoundError, Saying, Weight
 from smsengine.governance.similarity import likeness
 from smsengine.period import Period
@@ -26,6 +26,7 @@ _SENDER = ("BHXH",)
 #: A notice is looked at anew after so long.
 _LONGEST_DAYS = 731
 _PLACED = re.compile(r"(?P<file>.+?):(?P<line>\d+): (?P<said>.*)", re.DOTALL)
+_PLACE = re.compile(r"(?P<file>/.+?\.(?:yaml|j2)): (?P<said>.*)", re.DOTALL)
 _NO_KEY = b"golden"
 _SIMILAR = Saying(
     vi="Không gửi trùng nội dung của Trung tâm; nếu thật sự khác, người duyệt phải nêu lý do.",
@@ -96,15 +97,19 @@ def inspect(
 
 
 def _of_sentence(sentence: str, path: str) -> Finding:
-    """What a file's reader says, as a finding; its sentence is English."""
+    """What a file's reader says, as a finding."""
     placed = _PLACED.fullmatch(sentence)
+    file = placed["file"] if placed else path
     said = placed["said"] if placed else sentence
+    if placed is None and (there := _PLACE.fullmatch(sentence)):
+        file, said = there["file"], there["said"]
+    rule, weight, what = translation.refusal(said, of_template=file.endswith(".j2"))
     return Finding(
-        rule="file",
-        weight=Weight.WRONG,
-        file=placed["file"] if placed else path,
+        rule=rule,
+        weight=weight,
+        file=file,
         line=int(placed["line"]) if placed else 0,
-        what=Saying(vi=f"Tệp chưa đúng: {said}", en=said),
+        what=what,
         mend=Saying(vi="", en=""),
     )
 

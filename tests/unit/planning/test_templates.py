@@ -171,7 +171,6 @@ def test_what_cannot_be_printed_of_a_period_is_refused_at_once(source: str) -> N
 @pytest.mark.parametrize(
     "source",
     [
-        "{{ period }}",
         "{{ period.__class__ }}",
         "{{ period.first_day }}",
         "{{ period.__init__.__globals__ }}",
@@ -180,14 +179,26 @@ def test_what_cannot_be_printed_of_a_period_is_refused_at_once(source: str) -> N
         "{{ name.__class__ }}",
         "{{ name.upper }}",
         "{{ paid.real }}",
-        "{{ self }}",
         "{{ self.__init__ }}",
+        "{{ unknown.thing }}",
+        "{% if false %}{{ name.__class__ }}{% endif %}",
+    ],
+)
+def test_attributes_are_refused_before_any_row(source: str) -> None:
+    """Also where no row would ever come to them."""
+    assert refused("dong 1\n" + source).startswith("t.j2:2: there is no attribute '")
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{{ period }}",
+        "{{ self }}",
         "{{ note }}",
         "{{ note | upper }}",
         "{{ note | money }}",
         "{{ name + note }}",
         "{{ unknown }}",
-        "{{ unknown.thing }}",
         "{{ unknown | money }}",
         "{{ paid // 0 }}",
         "{{ paid > 5 }}",
@@ -199,7 +210,7 @@ def test_what_cannot_be_printed_of_a_period_is_refused_at_once(source: str) -> N
     ],
 )
 def test_a_row_is_refused_rather_than_guessed(source: str) -> None:
-    """Attributes, empty values, unknown names and wrong filters refuse the row."""
+    """Empty values, unknown names and wrong filters refuse the row."""
     with pytest.raises(RowError):
         rendered(source)
 
