@@ -16,6 +16,7 @@ from sqlalchemy import Connection
 from smsengine.lifecycle import FAILED_STATES, MessageState, SkipReason
 from smsengine.planning.manifest import Tally
 from smsengine.planning.messages import Composed
+from smsengine.planning.withholding import Withholding
 from smsengine.store import messages, runs, skips
 from smsengine.store.engine import Store
 from smsengine.store.messages import Draft, Known
@@ -51,6 +52,7 @@ class Dedup:
         resend: str | None,
         resend_cap: int,
         tally: Tally,
+        withholding: Withholding,
     ) -> None:
         self._store = ledger
         self._run_id = run_id
@@ -59,6 +61,7 @@ class Dedup:
         self._period = period
         self._cap = resend_cap
         self._tally = tally
+        self._withholding = withholding
         self._contradicted: set[str] = set()
         self._place = 1
         self.selection = Selection()
@@ -71,10 +74,14 @@ class Dedup:
             )
 
     def choose(self, composed: Composed) -> Composed:
-        """Leave out what the ledger knows already, or what a re-send does not want."""
+        """Leave out what is known already, what a re-send does not want, and what is withheld."""
         self.rows_read += composed.source_rows
-        if not self._known_topic:
-            return composed
+        chosen = self._chosen(composed) if self._known_topic else composed
+        with self._store.read() as connection:
+            kept, withheld = self._withholding.judge(connection, chosen.drafts)
+        return _replaced(chosen, kept, [*chosen.skips, *withheld]) if withheld else chosen
+
+    def _chosen(self, composed: Composed) -> Composed:
         drafts = composed.drafts
         told: Mapping[str, str] = {}
         with self._store.read() as connection:
@@ -151,6 +158,10 @@ class Dedup:
         skips.write(connection, self._run_id, skipped)
         self._tally.skip(skipped)
 
+    def written(self, connection: Connection) -> None:
+        """All chunks of a batch are written."""
+        self._withholding.written(connection, self._run_id)
+
     def _left_out(self, connection: Connection, drafts: list[Draft]) -> list[SkippedRow]:
         """Account for the drafts that were not written since their key was there already."""
         known = messages.newest_known(connection, [draft.dedup_key for draft in drafts])
@@ -160,6 +171,7 @@ class Dedup:
             if first.run_id == self._run_id and first.row_number == draft.row_number:
                 continue
             self._tally.withdraw(draft.text_hash, draft.segments, draft.network, draft.template)
+            self._withholding.withdrawn([draft])
             same = first.text_hash == draft.text_hash
             if first.run_id != self._run_id:
                 skipped += self._told_elsewhere(draft, first)

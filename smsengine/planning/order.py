@@ -14,6 +14,7 @@ from smsengine.lifecycle import SkipReason
 from smsengine.planning.dedup import Selection
 from smsengine.planning.manifest import Prices, Warnings
 from smsengine.planning.messages import Recipe
+from smsengine.planning.withholding import Caps
 from smsengine.sources.base import Row
 from smsengine.store.runs import Run
 from smsengine.waves import StopRules
@@ -42,7 +43,8 @@ class Order:
 
     ``revision`` is the number that the run must get: whoever has looked at the period before it is
     planned is not overtaken by another run, or by a person who leaves it out. ``version`` is the
-    number of the approved version of the notice, where it needs an approval.
+    number of the approved version of the notice, where it needs an approval. ``series`` is how many
+    texts one phone gets about the period; None for all.
     """
 
     job: str
@@ -70,6 +72,10 @@ class Order:
     revision: int | None = None
     version: int | None = None
     quota: Quota | None = None
+    series: int | None = None
+    #: topics of the Centre of which it tells a part
+    overlaps: tuple[str, ...] = ()
+    caps: Caps = field(default_factory=Caps)
 
     @property
     def period(self) -> str:

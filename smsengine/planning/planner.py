@@ -19,9 +19,11 @@ from smsengine.lifecycle import RunKind, RunState, SkipReason
 from smsengine.planning.dedup import Dedup
 from smsengine.planning.guards import Before, Totals, trip
 from smsengine.planning.manifest import Tally, sealed
+from smsengine.planning.merging import Series
 from smsengine.planning.messages import Composed
 from smsengine.planning.order import Order, Planned, Resend
 from smsengine.planning.parallel import compose_all
+from smsengine.planning.withholding import Withholding
 from smsengine.store import runs
 from smsengine.store.engine import Store
 from smsengine.store.runs import Run
@@ -139,6 +141,7 @@ class Planner:
             resend=order.resend,
             resend_cap=order.resend_cap,
             tally=tally,
+            withholding=self._withholding(order),
         )
         told: set[str] = set()
         composed = compose_all(order.recipe, order.rows, processes=order.processes)
@@ -152,7 +155,33 @@ class Planner:
         with self._outbox.write() as connection:
             self._keep_hold(connection, run_id)
             writer.finish(connection)
+            self._finish_series(order, connection, run_id, tally)
         return self._seal(order, run_id, kind, tally, writer)
+
+    def _withholding(self, order: Order) -> Withholding:
+        return Withholding(
+            key=order.recipe.key,
+            owner=order.owner,
+            period=order.period,
+            overlaps=order.overlaps,
+            caps=order.caps,
+            now=self._clock.now(),
+            is_rehearsed=self._outbox is not self._ledger,
+        )
+
+    def _finish_series(
+        self, order: Order, connection: Connection, run_id: int, tally: Tally
+    ) -> None:
+        """A re-send tells nobody who was not told before, so its phones have no more texts."""
+        if order.series is None or order.resend is not None:
+            return
+        Series(
+            ledger=self._ledger,
+            is_rehearsed=self._outbox is not self._ledger,
+            topic=order.recipe.topic,
+            period=order.period,
+            most=order.series,
+        ).finish(connection, run_id, tally)
 
     def _write(self, batch: list[Composed], run_id: int, writer: Dedup) -> None:
         """One batch, one transaction."""
@@ -162,6 +191,7 @@ class Planner:
             self._keep_hold(connection, run_id)
             for composed in chosen:
                 writer.write(connection, composed, due_at=now)
+            writer.written(connection)
 
     def _keep_hold(self, connection: Connection, run_id: int) -> None:
         """Refused when this planner was taken for dead."""

@@ -16,6 +16,7 @@ from smsengine.planning.messages import Recipe
 from smsengine.planning.order import Order, Quota, Resend
 from smsengine.planning.recipients import Contacts, find_columns, load_contacts
 from smsengine.planning.templates import MessageTemplate
+from smsengine.planning.withholding import Caps
 from smsengine.provinces import covered
 from smsengine.service.bootstrap import Engine
 from smsengine.service.extracts import Extract, Extracts
@@ -123,6 +124,9 @@ def order_for(
         stop=_stop_rules(job),
         version=loaded.version,
         quota=_quota(engine, loaded),
+        series=job.series if job.merge == "cap" else None,
+        overlaps=loaded.overlaps or job.overlaps,
+        caps=Caps(per_day=engine.settings.caps.per_day, per_month=engine.settings.caps.per_month),
         valid_seconds=int(job.validity.total_seconds()) if job.validity else None,
     )
 

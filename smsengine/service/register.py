@@ -15,7 +15,7 @@ from smsengine.store.versions import Version
 _HEADER = """\
 # Register of notices
 
-Whoever is told anything by text message is told it by one of these notices; each topic has one owner.
+Whoever is told anything by a text is told it by one of these notices; a topic has one owner.
 """
 
 

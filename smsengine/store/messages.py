@@ -15,8 +15,10 @@ from sqlalchemy import (
     Executable,
     RowMapping,
     delete,
+    false,
     func,
     literal_column,
+    or_,
     select,
     true,
 )
@@ -180,6 +182,43 @@ def newest_texts(
         )
         found |= {row.subject: row.text for row in connection.execute(statement)}
     return found
+
+
+def told_subjects(
+    connection: Connection,
+    subjects: Sequence[str],
+    *,
+    owner: str,
+    topics: Sequence[str],
+    period: str,
+) -> frozenset[str]:
+    """Those of these subjects of whom an owner tells one of these topics, or is about to.
+
+    A day and the month that it is in are about the same; withdrawn messages do not count.
+    """
+    month = period[: len("2019-06")]
+    of_topic = select(runs.c.id).where(
+        runs.c.owner == owner,
+        runs.c.topic.in_(topics),
+        or_(
+            runs.c.period == period,
+            runs.c.period == month,
+            runs.c.period.like(f"{period}-%") if period == month else false(),
+        ),
+    )
+    found: set[str] = set()
+    for some in slices(subjects):
+        statement = (
+            select(messages.c.subject)
+            .where(
+                messages.c.run_id.in_(of_topic),
+                messages.c.subject.in_(some),
+                messages.c.state != MessageState.CANCELLED,
+            )
+            .distinct()
+        )
+        found.update(connection.execute(statement).scalars())
+    return frozenset(found)
 
 
 def contradicting_subjects(connection: Connection, run_id: int) -> set[str]:

@@ -13,6 +13,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from smsengine.errors import LifecycleError
 from smsengine.lifecycle import RunKind, RunState, sources_of_run
 from smsengine.store.fitting import fitted, is_possible, require_fit
+from smsengine.store.governance_tables import told
 from smsengine.store.tables import events, messages, runs, skips
 from smsengine.store.turns import take_turn
 
@@ -170,7 +171,7 @@ def discard(connection: Connection, run_id: int, *, planner: str | None) -> None
         return
     # Who looks up why its key is taken must still find the row that took it.
     take_turn(connection, *found)
-    for table in (messages, skips, events):
+    for table in (messages, skips, events, told):
         connection.execute(delete(table).where(table.c.run_id == run_id))
     connection.execute(delete(runs).where(runs.c.id == run_id))
 

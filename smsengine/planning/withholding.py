@@ -1,0 +1,164 @@
+"""What is not told although a text could be made: phones left alone, what the Centre tells, caps.
+
+Asked for each chunk of drafts before they are written, and in a dry run with the same answers.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sqlalchemy import Connection
+
+from smsengine.clock import VIETNAM
+from smsengine.config.job import CENTRAL
+from smsengine.lifecycle import SkipReason
+from smsengine.mailbox import NETWORK as E_MAIL
+from smsengine.store import messages, suppressions, told
+from smsengine.store.messages import Draft
+from smsengine.store.skips import SkippedRow
+from smsengine.store.told import Heard
+
+#: Half of a keyed hash is enough to count by.
+_COUNTED_BYTES = 8
+_NOBODY = Heard(0, 0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Caps:
+    """The most texts that one phone gets; None for no limit."""
+
+    per_day: int | None = None
+    per_month: int | None = None
+
+    @property
+    def are_set(self) -> bool:
+        return self.per_day is not None or self.per_month is not None
+
+
+class Withholding:
+    """Judges the drafts of one run."""
+
+    def __init__(
+        self,
+        *,
+        key: bytes,
+        owner: str,
+        period: str,
+        overlaps: Sequence[str],
+        caps: Caps,
+        now: datetime,
+        is_rehearsed: bool = False,
+    ) -> None:
+        """Begin.
+
+        Args:
+            key: of the keyed hashes.
+            owner: whose run it is.
+            period: what it is about.
+            overlaps: topics of the Centre of which it tells a part.
+            caps: the most texts for one phone.
+            now: when it is planned (UTC).
+            is_rehearsed: nothing is written into the ledger.
+        """
+        self._key, self._owner, self._period = key, owner, period
+        self._overlaps = () if owner == CENTRAL else tuple(overlaps)
+        self._caps, self._now = caps, now
+        self._day: date = now.astimezone(VIETNAM).date()
+        self._rehearsed: Counter[bytes] | None = Counter() if is_rehearsed else None
+        self._batch: Counter[bytes] = Counter()
+
+    def judge(
+        self, connection: Connection, drafts: Sequence[Draft]
+    ) -> tuple[list[Draft], list[SkippedRow]]:
+        """Tell which drafts are told, and why the others are not.
+
+        Args:
+            connection: to the ledger.
+            drafts: in the extract's order, which is the order in which caps are used up.
+        """
+        alone = self._left_alone(connection, drafts)
+        central = self._told_by_the_centre(connection, drafts)
+        heard = self._heard(connection, drafts)
+        kept, skipped = [], []
+        for draft in drafts:
+            if draft.address in alone:
+                skipped.append(_skip(draft, SkipReason.SUPPRESSED, _ALONE))
+            elif draft.subject in central:
+                skipped.append(_skip(draft, SkipReason.DUPLICATE_OF_CENTRAL, _CENTRAL))
+            elif over := self._over(draft, heard):
+                skipped.append(_skip(draft, *over))
+            else:
+                kept.append(draft)
+        return kept, skipped
+
+    def _left_alone(self, connection: Connection, drafts: Sequence[Draft]) -> frozenset[str]:
+        if not suppressions.are_there(connection):
+            return frozenset()
+        by_hash = {suppressions.address_hash(self._key, each.address): each for each in drafts}
+        found = suppressions.among(connection, list(by_hash), office=self._owner, now=self._now)
+        return frozenset(by_hash[digest].address for digest in found)
+
+    def _told_by_the_centre(
+        self, connection: Connection, drafts: Sequence[Draft]
+    ) -> frozenset[str]:
+        if not self._overlaps:
+            return frozenset()
+        subjects = sorted({draft.subject for draft in drafts})
+        return messages.told_subjects(
+            connection, subjects, owner=CENTRAL, topics=self._overlaps, period=self._period
+        )
+
+    # -- caps --------------------------------------------------------------------------------------
+
+    def _counted(self, draft: Draft) -> bytes | None:
+        """By what a text is counted; None where it is not, since it goes to no phone."""
+        if not self._caps.are_set or draft.network == E_MAIL:
+            return None
+        return suppressions.address_hash(self._key, draft.address)[:_COUNTED_BYTES]
+
+    def _heard(self, connection: Connection, drafts: Sequence[Draft]) -> Mapping[bytes, Heard]:
+        """The Centre is judged by its own texts alone, so that it goes before everybody else."""
+        hashes = {digest for draft in drafts if (digest := self._counted(draft)) is not None}
+        owner = CENTRAL if self._owner == CENTRAL else None
+        return told.heard(connection, sorted(hashes), day=self._day, owner=owner)
+
+    def _over(self, draft: Draft, heard: Mapping[bytes, Heard]) -> tuple[SkipReason, str] | None:
+        digest = self._counted(draft)
+        if digest is None:
+            return None
+        day, month = heard.get(digest, _NOBODY)
+        more = self._batch[digest] + (self._rehearsed[digest] if self._rehearsed else 0)
+        if self._caps.per_day is not None and day + more >= self._caps.per_day:
+            return SkipReason.OVER_DAILY_CAP, f"The phone has its {day + more} texts of the day."
+        if self._caps.per_month is not None and month + more >= self._caps.per_month:
+            said = f"The phone has its {month + more} texts of the month."
+            return SkipReason.OVER_MONTHLY_CAP, said
+        self._batch[digest] += 1
+        return None
+
+    def written(self, connection: Connection, run_id: int) -> None:
+        """The batch that was judged last is written; what it adds is counted with it."""
+        if self._rehearsed is not None:
+            self._rehearsed.update(self._batch)
+        else:
+            told.note(connection, self._batch, run_id=run_id, day=self._day)
+        self._batch.clear()
+
+    def withdrawn(self, drafts: Sequence[Draft]) -> None:
+        """These of the batch were not written, since they were there already."""
+        for draft in drafts:
+            digest = self._counted(draft)
+            if digest is not None and self._batch[digest] > 0:
+                self._batch[digest] -= 1
+        self._batch += Counter()
+
+
+_ALONE = "The phone is on the list of those that are left alone."
+_CENTRAL = "The subject has the Centre's notice on the same for this period."
+
+
+def _skip(draft: Draft, reason: SkipReason, detail: str) -> SkippedRow:
+    return SkippedRow(draft.row_number, draft.subject, reason, detail)
