@@ -11,6 +11,29 @@ from smsengine.errors import ConfigError
 
 Language = Literal["vi", "en"]
 
+#: The short names of what is looked at; docs/checks.md explains each.
+Rule = Literal[
+    "file",
+    "template",
+    "variable",
+    "gateway",
+    "owner",
+    "topic",
+    "claims",
+    "office",
+    "office-code",
+    "office-column",
+    "sql",
+    "path",
+    "expires",
+    "golden",
+    "link",
+    "phone",
+    "sender",
+    "similar",
+    "related",
+]
+
 
 class Weight(StrEnum):
     """How bad a finding is."""
@@ -39,7 +62,7 @@ class Saying:
 class Finding:
     """One thing that was found. ``rule`` is its short name, e.g. ``link``; line 0 is the file."""
 
-    rule: str
+    rule: Rule
     weight: Weight
     file: str
     line: int

@@ -15,11 +15,11 @@ from smsengine.config.job import Job, LoadedJob
 from smsengine.config.offices import Office
 from smsengine.config.sources import FileSource, SourceSettings, SqlSource
 from smsengine.config.yaml import Location
-from smsengine.governance.findings import Saying
+from smsengine.governance.findings import Rule, Saying
 from smsengine.provinces import MERGED_ON
 
 #: A finding before it has a file and a line: its rule, its place, what it is, and how to mend it.
-Fault = tuple[str, Location, Saying, Saying]
+Fault = tuple[Rule, Location, Saying, Saying]
 
 
 def faults(loaded: LoadedJob, offices: Mapping[str, Office], today: date) -> Iterator[Fault]:
@@ -92,7 +92,7 @@ def _of_code(owner: str, offices: Mapping[str, Office], today: date) -> Iterator
         )
 
 
-def _not_granted(rule: str, where: Location, name: str, granted: tuple[str, ...]) -> Fault:
+def _not_granted(rule: Rule, where: Location, name: str, granted: tuple[str, ...]) -> Fault:
     listed = ", ".join(granted)
     return (
         rule,

@@ -5,19 +5,19 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from smsengine.governance.findings import Saying, Weight
+from smsengine.governance.findings import Rule, Saying, Weight
 
 
 class Refusal(NamedTuple):
     """A sentence of a reader as a finding says it."""
 
-    rule: str
+    rule: Rule
     weight: Weight
     said: Saying
 
 
 class _Known(NamedTuple):
-    rule: str
+    rule: Rule
     english: str
     vietnamese: str
     weight: Weight = Weight.WRONG

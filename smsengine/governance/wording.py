@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from unidecode import unidecode
 
-from smsengine.governance.findings import Saying
+from smsengine.governance.findings import Rule, Saying
 
 #: Jinja's parts become blanks of the same length and lines, so that lines can be told.
 _JINJA = re.compile(r"\{#.*?#\}|\{%.*?%\}|\{\{.*?\}\}", re.DOTALL)
@@ -30,7 +30,7 @@ _PHONE = re.compile(r"(?<![\d.])(?:\+?84|0|1[89]00)(?:[\s.()-]?\d){4,10}(?!\d)")
 class Said(NamedTuple):
     """Something that a template says and may not: its rule, line, what it is, how to mend it."""
 
-    rule: str
+    rule: Rule
     line: int
     what: Saying
     mend: Saying

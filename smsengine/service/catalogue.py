@@ -18,7 +18,7 @@ from smsengine.config.yaml import Document, Location
 from smsengine.errors import ConfigError, UsageError
 from smsengine.gateways.base import Kind
 from smsengine.governance import grants
-from smsengine.governance.findings import Finding, FoundError, Saying, Weight
+from smsengine.governance.findings import Finding, FoundError, Rule, Saying, Weight
 from smsengine.sending.routing import Route
 from smsengine.service.house_rules import misfits, registered_of
 
@@ -161,7 +161,7 @@ class Catalogue:
 
 
 def document_finding(
-    document: Document, rule: str, where: Location, what: Saying, mend: Saying
+    document: Document, rule: Rule, where: Location, what: Saying, mend: Saying
 ) -> Finding:
     """Something forbidden that stands at a key of a file."""
     return Finding(

@@ -12,7 +12,7 @@ from smsengine.config.job import CENTRAL, GoldenCase, LoadedJob
 from smsengine.config.yaml import Document
 from smsengine.errors import ConfigError, RowError
 from smsengine.governance import golden, translation, wording
-from smsengine.governance.findings import Finding, FoundError, Saying, Weight
+from smsengine.governance.findings import Finding, FoundError, Rule, Saying, Weight
 from smsengine.governance.similarity import likeness
 from smsengine.period import Period
 from smsengine.planning.messages import Composer
@@ -163,7 +163,7 @@ def _of_golden(
 
 
 def _finding(
-    document: Document, rule: str, where: tuple[str | int, ...], what: Saying, mend: Saying
+    document: Document, rule: Rule, where: tuple[str | int, ...], what: Saying, mend: Saying
 ) -> Finding:
     return Finding(
         rule=rule,
