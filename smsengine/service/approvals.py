@@ -20,7 +20,7 @@ from smsengine.service.bootstrap import Engine
 from smsengine.service.checks import check_job
 from smsengine.service.in_force import load_version
 from smsengine.service.inspection import bad, inspect
-from smsengine.service.people import Actor
+from smsengine.service.people import ANY, Actor
 from smsengine.store import audit, runs, versions
 from smsengine.store.versions import Version
 
@@ -124,7 +124,7 @@ def approve(engine: Engine, version: Version, actor: Actor, *, reason: str = "")
         LifecycleError: it does not wait any more.
     """
     try:
-        _require_other(version, actor)
+        _require_other(engine, version, actor)
         loaded = load_version(engine.catalogue(), version)
         _require_good(engine, version, reason)
     except RefusedError as error:
@@ -164,7 +164,7 @@ def reject(engine: Engine, version: Version, actor: Actor, *, reason: str) -> No
         RefusedError: the actor may not decide about it.
         LifecycleError: it does not wait any more.
     """
-    _require_other(version, actor)
+    _require_other(engine, version, actor)
     with engine.store.write() as connection:
         versions.take_the_floor(connection)
         decided = {"decided_by": actor.name, "decided_at": engine.clock.now(), "reason": reason}
@@ -172,12 +172,25 @@ def reject(engine: Engine, version: Version, actor: Actor, *, reason: str) -> No
         _note(connection, engine, actor, "rejected", version.label, reason)
 
 
-def _require_other(version: Version, actor: Actor) -> None:
-    """Only somebody of the Centre decides, and never about what is their own."""
+def _require_other(engine: Engine, version: Version, actor: Actor) -> None:
+    """Only somebody of the Centre decides, and never about what is their own.
+
+    Two names under one account may be one person: only where the actor works under any account,
+    as whoever tries things out does, is that let pass.
+    """
     if actor.office != CENTRAL:
         raise RefusedError(f"{actor.name} works for {actor.office}; only the Centre decides.")
     if actor.name == version.submitted_by:
         raise RefusedError(f"{actor.name} handed {version.label} in; somebody else must decide.")
+    person = engine.settings.people.get(actor.name)
+    if person is not None and ANY in person.accounts:
+        return
+    with engine.store.read() as connection:
+        before = audit.account_of(connection, what="submitted", subject=version.label)
+    if before == actor.account:
+        raise RefusedError(
+            f"{version.label} was handed in under the account {before}; decide under another one."
+        )
 
 
 def withdraw(engine: Engine, name: str, actor: Actor, *, reason: str) -> Sequence[Version]:

@@ -10,7 +10,8 @@ from smsengine.config.offices import May, Person
 from smsengine.config.settings import Settings
 from smsengine.errors import RefusedError, UsageError
 
-_ANY = "any"
+#: Instead of an account: the person works under whichever it is.
+ANY = "any"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,4 +72,4 @@ def acting(settings: Settings, may: May, *, named: str | None, account: str) -> 
 
 
 def _works_under(person: Person, account: str) -> bool:
-    return account in person.accounts or _ANY in person.accounts
+    return account in person.accounts or ANY in person.accounts

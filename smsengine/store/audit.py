@@ -64,6 +64,13 @@ def has_said(connection: Connection, *, what: str, subject: str, detail: str) ->
     return bool(connection.execute(select(same)).scalar())
 
 
+def account_of(connection: Connection, *, what: str, subject: str) -> str | None:
+    """Under which account something was done last; None when it was not."""
+    done = audit.c.what == what, audit.c.subject == fitted(audit.c.subject, subject)
+    statement = select(audit.c.account).where(*done).order_by(audit.c.id.desc()).limit(1)
+    return connection.execute(statement).scalar()
+
+
 def newest(connection: Connection, *, subject: str = "", limit: int = 50) -> Sequence[RowMapping]:
     """The latest entries, newest first; of one subject, where one is given."""
     statement = select(audit).order_by(audit.c.id.desc()).limit(limit)

@@ -6,7 +6,7 @@ import json
 import tempfile
 from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from hypothesis import settings
@@ -28,7 +28,8 @@ HOA = Actor(name="hoa", account="hoa", office="01-hanoi")
 MOVED = [Actor(name=each.name, account="x", office="central") for each in (AN, HOA)]
 EVERYBODY = st.sampled_from([BINH, CHI, AN, HOA, *MOVED])
 AUTHORS = st.sampled_from([AN, HOA])
-LAST_DAYS = (date(2019, 12, 31), date(2020, 12, 31))
+#: How many days a notice may be sent for.
+LASTING = st.sampled_from([100, 400])
 REFUSALS = (RefusedError, UsageError, LifecycleError)
 
 
@@ -80,13 +81,13 @@ class Life(RuleBasedStateMachine):
     def teardown(self) -> None:
         self.open.close()
 
-    @initialize(expires=st.sampled_from(LAST_DAYS))
-    def begin(self, expires: date) -> None:
-        self.edit(0, expires)
+    @initialize()
+    def begin(self) -> None:
+        self.edit(0, 400)
 
-    @rule(words=st.integers(0, 3), expires=st.sampled_from(LAST_DAYS))
-    def edit(self, words: int, expires: date) -> None:
-        self.disk = Content(words, expires)
+    @rule(words=st.integers(0, 3), days=LASTING)
+    def edit(self, words: int, days: int) -> None:
+        self.disk = Content(words, self.bureau.engine.today + timedelta(days=days))
         self.write()
 
     def write(self) -> None:
@@ -138,7 +139,7 @@ class Life(RuleBasedStateMachine):
 
     @rule(is_marked=st.booleans())
     def time_passes(self, *, is_marked: bool) -> None:
-        """So many days that two such steps pass the last day, marked by the duty or not."""
+        """So many days that the shorter last day passes, marked by the duty or not."""
         self.bureau.wait(days=110)
         if is_marked:
             approvals.expire(self.bureau.engine, self.bureau.engine.today)
@@ -146,19 +147,35 @@ class Life(RuleBasedStateMachine):
     def is_good(self, content: Content | None) -> bool:
         return content is not None and content.expires >= self.bureau.engine.today
 
-    @rule(author=AUTHORS, words=st.integers(0, 3))
-    def hand_in_and_approve(self, author: Actor, words: int) -> None:
-        """The usual way, after which there is something to lose."""
-        self.edit(words, LAST_DAYS[1])
+    @rule(author=AUTHORS, decider=EVERYBODY, words=st.integers(0, 3))
+    def hand_in_and_approve(self, author: Actor, decider: Actor, words: int) -> None:
+        """The usual way, after which there is something to lose; not always by the usual one."""
+        self.edit(words, 400)
         self.submit(author)
-        if self.waiting is not None:
-            self.approve(BINH)
+        for actor in (decider, BINH):
+            if self.waiting is not None:
+                self.approve(actor)
 
-    @rule()
-    def plan_and_send(self) -> None:
+    @precondition(lambda self: self.is_good(self.in_force))
+    @rule(meanwhile=st.sampled_from(["nothing", "withdrawn", "over", "replaced", "waiting"]))
+    def plan_and_send(self, meanwhile: str) -> None:
+        """A run, and what happens to its notice between planning and sending."""
+        if meanwhile == "waiting":
+            self.hand_in_beside()
         self.plan()
+        if meanwhile == "withdrawn" and self.in_force is not None:
+            self.withdraw(BINH)
+        if meanwhile == "over":
+            self.bureau.wait(days=401)
+        if meanwhile == "replaced":
+            self.hand_in_and_approve(AN, BINH, self.disk.words + 1)
         if self.planned is not None:
             self.send()
+
+    def hand_in_beside(self) -> None:
+        """Another edition waits beside the one in force."""
+        self.edit(self.disk.words + 1, 400)
+        self.submit(AN)
 
     @rule()
     def plan(self) -> None:
@@ -212,5 +229,5 @@ class Life(RuleBasedStateMachine):
 
 TestLife = Life.TestCase
 TestLife.settings = settings(
-    max_examples=30, stateful_step_count=20, deadline=None, derandomize=True
+    max_examples=25, stateful_step_count=20, deadline=None, derandomize=True
 )

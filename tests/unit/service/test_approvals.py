@@ -127,6 +127,16 @@ def test_who_hands_in_does_not_decide(bureau: Bureau, actor: Actor, words: str) 
     assert [("an", "submitted", f"{NAME} v1"), ("an", "refused", NAME)] == bureau.said()
 
 
+def test_two_names_under_one_account_may_be_one_person(bureau: Bureau) -> None:
+    """Another account is wanted of the one who decides, unless any account will do."""
+    version = bureau.submit()
+    chi = Actor(name="chi", account=AN.account, office="central")
+    with pytest.raises(RefusedError, match="handed in under the account an; decide under another"):
+        approvals.approve(bureau.engine, version, chi)
+    binh = Actor(name="binh", account=AN.account, office="central")
+    assert "approved" == approvals.approve(bureau.engine, version, binh).state
+
+
 def test_an_office_hands_in_its_own_only(bureau: Bureau) -> None:
     for actor in (CHI, Actor(name="x", account="x", office="79-hcm")):
         with pytest.raises(RefusedError, match=r"the notice is 01-hanoi's"):
