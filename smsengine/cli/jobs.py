@@ -122,6 +122,8 @@ def _show(checked: Checked) -> None:
             say(f"  note: {finding.sentence(checked.language)}", style="yellow")
         for whose, words in zip(("ours  ", "theirs"), finding.beside or (), strict=False):
             say(f"    {whose}: {' '.join(words.split())}", style="dim")
+    if checked.words:
+        say(f"  words: {' '.join(checked.words.split())}")
     for golden in checked.golden:
         _show_golden(golden)
     for warning in checked.warnings:

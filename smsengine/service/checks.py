@@ -25,6 +25,8 @@ class Checked:
 
     name: str
     title: str = ""
+    #: its template, with accents
+    words: str = ""
     period: Period | None = None
     due: Period | None = None
     language: Language = "en"
@@ -61,6 +63,7 @@ def check_job(
         return checked
     try:
         checked.title = loaded.job.title
+        checked.words = loaded.template(loaded.files)
         checked.due = Period.due(loaded.job.period, engine.clock.now())
         checked.period = period or _period_with_extract(engine, loaded)
         preview = preview_job(engine, loaded, checked.period)

@@ -8,6 +8,7 @@ import pytest
 
 from smsengine.governance.findings import Weight
 from smsengine.service.bootstrap import Engine
+from smsengine.service.checks import check_job
 from smsengine.service.inspection import bad, inspect
 from tests.unit.service.bureau import CONFIG, JOB, WORDS, Bureau
 
@@ -235,3 +236,12 @@ def test_a_link_in_place_of_a_template_is_refused(bureau: Bureau) -> None:
     vietnamese = "Đây là liên kết, hoặc nằm sau một liên kết; hãy đặt chính tệp vào đó."
     english = "is a link, or lies behind one; put the file itself there."
     assert [("path", "forbidden", f"{WORDS_FILE}:0", vietnamese, english)] == said(bureau)
+
+
+def test_the_words_are_shown_beside_what_goes_out(bureau: Bureau) -> None:
+    """With accents in the template, without in the text."""
+    checked = check_job(bureau.engine, bureau.engine.catalogue(), bureau.job)
+    assert WORDS == checked.words
+    assert ["BHXH kinh gui Cong ty Trach nhiem huu han Vi Du: ho so A1 da xong."] == [
+        golden.text for golden in checked.golden
+    ]
