@@ -230,6 +230,8 @@ class Job(Model):
             raise ValueError("period_column does not go with figures that pick their own month.")
         if isinstance(self.source, ParquetSource) and not facility:
             raise ValueError("a parquet source needs figures of kind facility.")
+        if self.merge == "list":
+            raise ValueError("merge: list is not offered yet; use cap or none.")
         return self
 
     def catch_up_after(self) -> timedelta:

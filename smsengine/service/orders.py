@@ -97,9 +97,8 @@ def order_for(
     Raises:
         ConfigError, SourceError: something that the job names is wrong or not there.
     """
-    job = loaded.job
+    job, files = loaded.job, loaded.files.anew()
     source = Extracts(engine, loaded, period).open()
-    files = loaded.files.anew()
     recipe = recipe_for(engine, loaded, period, source, key=engine.key, only=only, files=files)
     return Order(
         job=loaded.name,

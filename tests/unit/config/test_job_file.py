@@ -289,6 +289,13 @@ def test_parquet_needs_figures(load: Load) -> None:
     assert "needs figures of kind facility" in refused(load, changed("kind: csv", "kind: parquet"))
 
 
+def test_one_text_for_many_subjects_is_not_offered(load: Load) -> None:
+    """Refused, not read as if it were ``none``."""
+    said = refused(load, JOB + "merge: list\n")
+    assert "merge: list is not offered yet; use cap or none." in said
+    assert load(JOB + "merge: cap\n").job.series == 3
+
+
 def test_a_subject_may_be_any_column(load: Load) -> None:
     """The subject is one of the columns."""
     assert "code" == load().job.recipient.subject
