@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from smsengine.config.job import LoadedJob
 from smsengine.config.sources import FileSource
 from smsengine.errors import SmsEngineError
-from smsengine.governance.findings import Finding, Language
+from smsengine.governance.findings import Finding, Language, Saying, Weight
 from smsengine.period import Period
 from smsengine.service.bootstrap import Engine
 from smsengine.service.catalogue import Catalogue
@@ -72,7 +73,26 @@ def check_job(
         checked.extract_faults += str(error).splitlines()
         return checked
     _judge(checked, preview)
+    checked.findings += _longer_than_golden(checked, path)
     return checked
+
+
+def _longer_than_golden(checked: Checked, path: Path) -> Iterator[Finding]:
+    """The golden rows did not show the text at its limit."""
+    shown = max((len(golden.text) for golden in checked.golden), default=0)
+    longest = max((len(sample.text) for sample in checked.samples), default=0)
+    if 0 < shown < longest:
+        yield Finding(
+            rule="golden",
+            weight=Weight.NOTE,
+            file=str(path),
+            line=0,
+            what=Saying(
+                vi=f"Tệp số liệu có tin dài {longest} ký tự, dài hơn mọi dòng mẫu ({shown}).",
+                en=f"The extract has a text of {longest} characters, the golden rows {shown}.",
+            ),
+            mend=Saying(vi="Sửa dòng mẫu longest.", en="Mend the golden row longest."),
+        )
 
 
 def _language(engine: Engine, catalogue: Catalogue, path: Path) -> Language:

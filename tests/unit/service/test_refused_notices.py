@@ -245,3 +245,11 @@ def test_the_words_are_shown_beside_what_goes_out(bureau: Bureau) -> None:
     assert ["BHXH kinh gui Cong ty Trach nhiem huu han Vi Du: ho so A1 da xong."] == [
         golden.text for golden in checked.golden
     ]
+
+
+def test_an_extract_with_a_longer_text_than_the_golden_row_is_noted(bureau: Bureau) -> None:
+    """The author thought of too short a name; nothing is refused."""
+    bureau.write(rows=[f"001,A1,Công ty {'rất ' * 12}dài,0910000001"])
+    checked = check_job(bureau.engine, bureau.engine.catalogue(), bureau.job)
+    assert [("golden", Weight.NOTE)] == [(each.rule, each.weight) for each in checked.findings]
+    assert [] == checked.faults
