@@ -14,6 +14,7 @@ from smsengine.period import Period
 from smsengine.service import refusals
 from smsengine.service.bootstrap import Engine
 from smsengine.service.checks import Checked, check_job
+from smsengine.service.conditions import condition_of
 from smsengine.service.inspection import Golden
 from smsengine.service.people import own_account
 from smsengine.service.scaffold import write_new_job
@@ -29,7 +30,7 @@ def jobs() -> None:
 @as_json
 @with_engine
 def list_jobs(engine: Engine, *, as_json: bool) -> None:
-    """Every job: owner, when, what it would be about today."""
+    """Every job: owner, when, what it would be about today, whether it is approved."""
     rows = []
     broken = 0
     catalogue = engine.catalogue()
@@ -42,9 +43,10 @@ def list_jobs(engine: Engine, *, as_json: bool) -> None:
             continue
         job = loaded.job
         due = Period.due(job.period, engine.clock.now())
-        when = str(job.schedule)
-        rows.append((loaded.name, loaded.owner, job.topic, when, str(due), job.gateway, job.title))
-    header = ("job", "owner", "topic", "when", "period now", "gateway", "title")
+        when, state = str(job.schedule), condition_of(engine, loaded)
+        names = loaded.name, loaded.owner, job.topic
+        rows.append((*names, when, str(due), job.gateway, state, job.title))
+    header = ("job", "owner", "topic", "when", "period now", "gateway", "approval", "title")
     if as_json:
         for row in rows:
             say_json(dict(zip(header, row, strict=True)))

@@ -10,6 +10,7 @@ import pytest
 from smsengine.errors import ConfigError, LifecycleError, RefusedError, StoreError, UsageError
 from smsengine.service import approvals, sender
 from smsengine.service.bootstrap import Engine
+from smsengine.service.conditions import condition_of
 from smsengine.service.in_force import Decided, in_force
 from smsengine.service.people import Actor, acting
 from smsengine.service.roster import read_roster
@@ -125,6 +126,28 @@ def test_who_hands_in_does_not_decide(bureau: Bureau, actor: Actor, words: str) 
     with pytest.raises(RefusedError, match=words):
         approvals.reject(bureau.engine, version, actor, reason="no")
     assert [("an", "submitted", f"{NAME} v1"), ("an", "refused", NAME)] == bureau.said()
+
+
+def test_where_a_notice_stands(bureau: Bureau) -> None:
+    """From a draft to its last day, and what its files say beside it."""
+
+    def stands() -> str:
+        return condition_of(bureau.engine, bureau.engine.job(NAME))
+
+    assert "draft" == stands()
+    bureau.submit()
+    assert "submitted v1" == stands()
+    bureau.approve()
+    assert "approved v1" == stands()
+    bureau.write(words=EDITED)
+    assert "approved v1, changed since" == stands()
+    bureau.submit()
+    assert "approved v1, submitted v2" == stands()
+    bureau.approve()
+    bureau.wait(days=214)
+    assert "expired v2" == stands()
+    approvals.expire(bureau.engine, bureau.engine.today)
+    assert "expired v2" == stands()
 
 
 def test_two_names_under_one_account_may_be_one_person(bureau: Bureau) -> None:
