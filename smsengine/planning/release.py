@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection
 
 from smsengine.clock import Clock
 from smsengine.errors import RefusedError, StoreError
 from smsengine.lifecycle import RunState
 from smsengine.planning.manifest import written_seal
 from smsengine.planning.messages import Hasher, seal_of, seal_of_template
+from smsengine.planning.withholding import Caps, Withholding
 from smsengine.store import messages, outbox, runs
 from smsengine.store.engine import Store
 from smsengine.store.runs import Run
 from smsengine.waves import Waves
+
+_CHUNK = 5_000
 
 
 def check_seal(store: Store, run: Run, key: bytes) -> None:
@@ -62,8 +68,13 @@ def require_releasable(run: Run) -> None:
         raise RefusedError(f"Run {run.id} ({run.label}) is {run.state}; it cannot be released.")
 
 
-def release(store: Store, run: Run, *, key: bytes, clock: Clock, actor: str) -> Run:
+def release(
+    store: Store, run: Run, *, key: bytes, clock: Clock, actor: str, overlaps: Sequence[str] = ()
+) -> Run:
     """Let a planned or held run be sent; where another process was quicker, its word stands.
+
+    Who must be left alone since it was planned, or has the Centre's notice on one of the topics
+    ``overlaps`` by now, is withdrawn from it.
 
     Raises:
         RefusedError: it is in no state to be released.
@@ -75,6 +86,7 @@ def release(store: Store, run: Run, *, key: bytes, clock: Clock, actor: str) -> 
     with store.write() as connection:
         current = runs.get(connection, run.id, locked=True)
         if current is not None and current.state is run.state:
+            _withhold(connection, run, key=key, now=now, overlaps=overlaps)
             valid = run.valid_seconds
             runs.move(
                 connection,
@@ -89,6 +101,34 @@ def release(store: Store, run: Run, *, key: bytes, clock: Clock, actor: str) -> 
     if after is None:
         raise StoreError(f"Run {run.id} disappeared.")
     return after
+
+
+def _withhold(
+    connection: Connection, run: Run, *, key: bytes, now: datetime, overlaps: Sequence[str]
+) -> None:
+    """Judge once more what waits: days may have passed since it was planned."""
+    withholding = Withholding(
+        key=key,
+        owner=run.owner,
+        period=run.period,
+        overlaps=overlaps,
+        caps=Caps(),
+        now=now,
+    )
+    if not withholding.may_withhold(connection):
+        return
+    last = 0
+    while waiting := messages.waiting_after(connection, run.id, last, limit=_CHUNK):
+        last = waiting[-1].id
+        _, skipped = withholding.judge(connection, waiting)
+        reasons = {(skip.row_number, skip.subject): skip.reason for skip in skipped}
+        for reason in set(reasons.values()):
+            ids = [
+                message.id
+                for message in waiting
+                if reasons.get((message.row_number, message.subject)) is reason
+            ]
+            messages.withdraw_waiting(connection, ids, code=reason, now=now)
 
 
 def pause(store: Store, run: Run, *, clock: Clock, actor: str, reason: str) -> None:

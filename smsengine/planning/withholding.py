@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Protocol, TypeVar
 
 from sqlalchemy import Connection
 
@@ -17,7 +18,6 @@ from smsengine.config.job import CENTRAL
 from smsengine.lifecycle import SkipReason
 from smsengine.mailbox import NETWORK as E_MAIL
 from smsengine.store import messages, suppressions, told
-from smsengine.store.messages import Draft
 from smsengine.store.skips import SkippedRow
 from smsengine.store.told import Heard
 
@@ -36,6 +36,22 @@ class Caps:
     @property
     def are_set(self) -> bool:
         return self.per_day is not None or self.per_month is not None
+
+
+class Told(Protocol):
+    """What is judged: a draft, or a message that waits."""
+
+    @property
+    def row_number(self) -> int: ...
+    @property
+    def subject(self) -> str: ...
+    @property
+    def address(self) -> str: ...
+    @property
+    def network(self) -> str: ...
+
+
+ToldT = TypeVar("ToldT", bound=Told)
 
 
 class Withholding:
@@ -71,8 +87,8 @@ class Withholding:
         self._batch: Counter[bytes] = Counter()
 
     def judge(
-        self, connection: Connection, drafts: Sequence[Draft]
-    ) -> tuple[list[Draft], list[SkippedRow]]:
+        self, connection: Connection, drafts: Sequence[ToldT]
+    ) -> tuple[list[ToldT], list[SkippedRow]]:
         """Tell which drafts are told, and why the others are not.
 
         Args:
@@ -94,16 +110,18 @@ class Withholding:
                 kept.append(draft)
         return kept, skipped
 
-    def _left_alone(self, connection: Connection, drafts: Sequence[Draft]) -> frozenset[str]:
+    def may_withhold(self, connection: Connection) -> bool:
+        """Say whether anything could be withheld at all."""
+        return bool(self._overlaps) or self._caps.are_set or suppressions.are_there(connection)
+
+    def _left_alone(self, connection: Connection, drafts: Sequence[Told]) -> frozenset[str]:
         if not suppressions.are_there(connection):
             return frozenset()
         by_hash = {suppressions.address_hash(self._key, each.address): each for each in drafts}
         found = suppressions.among(connection, list(by_hash), office=self._owner, now=self._now)
         return frozenset(by_hash[digest].address for digest in found)
 
-    def _told_by_the_centre(
-        self, connection: Connection, drafts: Sequence[Draft]
-    ) -> frozenset[str]:
+    def _told_by_the_centre(self, connection: Connection, drafts: Sequence[Told]) -> frozenset[str]:
         if not self._overlaps:
             return frozenset()
         subjects = sorted({draft.subject for draft in drafts})
@@ -113,19 +131,19 @@ class Withholding:
 
     # -- caps --------------------------------------------------------------------------------------
 
-    def _counted(self, draft: Draft) -> bytes | None:
+    def _counted(self, draft: Told) -> bytes | None:
         """By what a text is counted; None where it is not, since it goes to no phone."""
         if not self._caps.are_set or draft.network == E_MAIL:
             return None
         return suppressions.address_hash(self._key, draft.address)[:_COUNTED_BYTES]
 
-    def _heard(self, connection: Connection, drafts: Sequence[Draft]) -> Mapping[bytes, Heard]:
+    def _heard(self, connection: Connection, drafts: Sequence[Told]) -> Mapping[bytes, Heard]:
         """The Centre is judged by its own texts alone, so that it goes before everybody else."""
         hashes = {digest for draft in drafts if (digest := self._counted(draft)) is not None}
         owner = CENTRAL if self._owner == CENTRAL else None
         return told.heard(connection, sorted(hashes), day=self._day, owner=owner)
 
-    def _over(self, draft: Draft, heard: Mapping[bytes, Heard]) -> tuple[SkipReason, str] | None:
+    def _over(self, draft: Told, heard: Mapping[bytes, Heard]) -> tuple[SkipReason, str] | None:
         digest = self._counted(draft)
         if digest is None:
             return None
@@ -147,7 +165,7 @@ class Withholding:
             told.note(connection, self._batch, run_id=run_id, day=self._day)
         self._batch.clear()
 
-    def withdrawn(self, drafts: Sequence[Draft]) -> None:
+    def withdrawn(self, drafts: Sequence[Told]) -> None:
         """These of the batch were not written, since they were there already."""
         for draft in drafts:
             digest = self._counted(draft)
@@ -160,5 +178,5 @@ _ALONE = "The phone is on the list of those that are left alone."
 _CENTRAL = "The subject has the Centre's notice on the same for this period."
 
 
-def _skip(draft: Draft, reason: SkipReason, detail: str) -> SkippedRow:
+def _skip(draft: Told, reason: SkipReason, detail: str) -> SkippedRow:
     return SkippedRow(draft.row_number, draft.subject, reason, detail)

@@ -159,16 +159,19 @@ def require_in_force(engine: Engine, loaded: LoadedJob) -> None:
         raise RefusedError(f"{version.label} is {state}; nothing of it is sent any more.")
 
 
-def require_run_in_force(engine: Engine, run: Run) -> None:
+def require_run_in_force(engine: Engine, run: Run) -> Version | None:
     """See to it that a run's notice was not taken back since it was planned.
 
     One that a newer version has replaced since stays good: this is what was approved then.
+
+    Returns:
+        The version that it was planned from; None where it needs no approval.
 
     Raises:
         RefusedError: it was taken back, or its last day is over.
     """
     if not needs_approval(engine.settings, run.owner):
-        return
+        return None
     with engine.store.read() as connection:
         version = versions.get(connection, run.version_id or 0)
     if version is None:
@@ -179,6 +182,7 @@ def require_run_in_force(engine: Engine, run: Run) -> None:
     if version.state not in good or version.has_expired(engine.today):
         state = "expired" if version.state in good else version.state
         raise RefusedError(f"Run {run.id} ({run.label}) is of {version.label}, which is {state}.")
+    return version
 
 
 class Decided:

@@ -118,8 +118,15 @@ def may_hear_more(engine: Engine, run: Run) -> bool:
 
 def release_run(engine: Engine, run: Run, actor: str) -> Run:
     """Check the seal and the notice's approval, and let a run be sent."""
-    require_run_in_force(engine, run)
-    return release.release(engine.store, run, key=engine.key, clock=engine.clock, actor=actor)
+    version = require_run_in_force(engine, run)
+    return release.release(
+        engine.store,
+        run,
+        key=engine.key,
+        clock=engine.clock,
+        actor=actor,
+        overlaps=version.overlaps if version is not None else (),
+    )
 
 
 def send_run(engine: Engine, run: Run, watch: Watch) -> None:

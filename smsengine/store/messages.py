@@ -21,6 +21,7 @@ from sqlalchemy import (
     or_,
     select,
     true,
+    update,
 )
 
 from smsengine.lifecycle import MessageState
@@ -351,3 +352,37 @@ def stream(connection: Connection, run_id: int) -> Iterator[Iterator[RowMapping]
     statement = select(messages).where(messages.c.run_id == run_id).order_by(messages.c.id)
     with connection.execute(statement, execution_options={"yield_per": 2000}) as found:
         yield found.mappings()
+
+
+def waiting_after(connection: Connection, run_id: int, after: int, *, limit: int) -> Sequence[Any]:
+    """Messages of a run that wait, by their numbers: id, row_number, subject, address, network."""
+    statement = (
+        select(
+            messages.c.id,
+            messages.c.row_number,
+            messages.c.subject,
+            messages.c.address,
+            messages.c.network,
+        )
+        .where(
+            messages.c.run_id == run_id,
+            messages.c.id > after,
+            messages.c.state == MessageState.QUEUED,
+        )
+        .order_by(messages.c.id)
+        .limit(limit)
+    )
+    return connection.execute(statement).all()
+
+
+def withdraw_waiting(
+    connection: Connection, ids: Sequence[int], *, code: str, now: datetime
+) -> None:
+    """Withdraw messages that wait, with the reason."""
+    for some in slices(ids):
+        statement = (
+            update(messages)
+            .where(messages.c.id.in_(some), messages.c.state == MessageState.QUEUED)
+            .values(state=MessageState.CANCELLED, code=code, settled_at=now)
+        )
+        connection.execute(statement)

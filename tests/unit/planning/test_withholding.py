@@ -17,6 +17,7 @@ from smsengine.planning.withholding import Caps
 from smsengine.sources.base import Row
 from smsengine.store import suppressions
 from smsengine.store.engine import Store
+from smsengine.store.runs import Run
 from tests.conftest import KEY, START, Office, phone, row
 
 REASONS = "SELECT subject, reason FROM skips WHERE run_id = ? ORDER BY id"
@@ -145,6 +146,40 @@ def test_another_offices_notice_is_not_the_centres(office: Office) -> None:
     office.planned(people(1), **OF_OFFICE | {"recipe_topic": "c12-statement"})
     other = {"job": "79-hcm/x", "owner": "79-hcm", "recipe_topic": "y"}
     assert ["TA1"] == told(office, people(1), **other, overlaps=("c12-statement",))[0]
+
+
+# -- between planning and sending ------------------------------------------------------------------
+
+
+def released(office: Office, run: Run) -> list[tuple[Any, ...]]:
+    """Let a run be sent; the fate of its messages by then."""
+    release.release(
+        office.store,
+        run,
+        key=KEY,
+        clock=office.clock,
+        actor="test",
+        overlaps=("c12-statement",),
+    )
+    said = "SELECT subject, state, code FROM messages WHERE run_id = ? ORDER BY id"
+    return office.all(said, run.id)
+
+
+def test_what_the_centre_planned_meanwhile(office: Office) -> None:
+    """An office's run waited for a decision; those whom the Centre tells by now are taken out."""
+    run = office.planned(people(3), **OVERLAPPING)
+    office.planned(people(1))
+    leave_alone(office, 3)
+    assert [
+        ("TA1", "cancelled", "duplicate-of-central"),
+        ("TA2", "queued", None),
+        ("TA3", "cancelled", "suppressed"),
+    ] == released(office, run)
+
+
+def test_nothing_has_happened_meanwhile(office: Office) -> None:
+    run = office.planned(people(2), **OVERLAPPING)
+    assert [("TA1", "queued", None), ("TA2", "queued", None)] == released(office, run)
 
 
 # -- caps ------------------------------------------------------------------------------------------
