@@ -230,5 +230,5 @@ class Life(RuleBasedStateMachine):
 
 TestLife = Life.TestCase
 TestLife.settings = settings(
-    max_examples=40, stateful_step_count=15, deadline=None, derandomize=True
+    max_examples=25, stateful_step_count=15, deadline=None, derandomize=True
 )
