@@ -22,6 +22,7 @@ from smsengine.cli.output import say
 from smsengine.cli.run import run
 from smsengine.cli.runs import runs
 from smsengine.cli.send import preview, send
+from smsengine.cli.suppressions import suppressions
 from smsengine.cli.text import text
 from smsengine.cli.watch import watch
 from smsengine.errors import SmsEngineError
@@ -37,7 +38,21 @@ def cli() -> None:
     """
 
 
-for command in (demo, run, preview, send, runs, messages, jobs, gateways, text, db, doctor, audit):
+for command in (
+    demo,
+    run,
+    preview,
+    send,
+    runs,
+    messages,
+    jobs,
+    gateways,
+    text,
+    db,
+    doctor,
+    audit,
+    suppressions,
+):
     cli.add_command(command)
 for command in COMMANDS:
     jobs.add_command(command)
