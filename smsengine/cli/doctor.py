@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from dataclasses import asdict
 
 import click
@@ -13,6 +12,7 @@ from smsengine.service import fence
 from smsengine.service.bootstrap import Engine
 from smsengine.service.health import examine
 from smsengine.service.membership import Standing
+from smsengine.service.people import own_account
 
 
 @click.command()
@@ -51,7 +51,7 @@ def _adopt(engine: Engine, *, yes: bool, as_json: bool) -> None:
         for sentence in found.sentences():
             say(f"  {sentence}", stderr=True)
         click.confirm("Is this the right ledger?", abort=True, err=True)
-    done = fence.adopt(engine, getpass.getuser())
+    done = fence.adopt(engine, own_account())
     if as_json:
         say_json({"standing": found.standing, "adopted": done})
         return

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from collections.abc import Mapping
 from contextlib import closing
 from typing import Any
@@ -16,6 +15,7 @@ from smsengine.errors import ConfigError, GatewayError
 from smsengine.gateways.base import Balance, OutcomeKind
 from smsengine.service import alarming, trying
 from smsengine.service.bootstrap import Engine
+from smsengine.service.people import own_account
 from smsengine.service.registry import compare
 from smsengine.store import lanes
 from smsengine.store.lanes import LaneRow
@@ -206,7 +206,7 @@ def test(
     if not yes:
         say(f"{trial.to}: {trial.message.text}", stderr=True)
         click.confirm(f"Send this text through {name} now?", abort=True, err=True)
-    outcome = trying.send(engine, trial, actor=getpass.getuser(), anyway=anyway)
+    outcome = trying.send(engine, trial, actor=own_account(), anyway=anyway)
     said = trying.told(outcome)
     if as_json:
         facts = {"gateway_id": outcome.gateway_id, "code": outcome.code, "said": said}

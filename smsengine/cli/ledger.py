@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from smsengine.config.upkeep import Age
 from smsengine.errors import UsageError
 from smsengine.service import backups, upkeep
 from smsengine.service.bootstrap import Engine
+from smsengine.service.people import own_account
 from smsengine.service.purging import Purger, kept_until
 from smsengine.store import schema
 from smsengine.store.engine import Store
@@ -114,7 +114,7 @@ def purge(
     cutoffs = kept_until(engine.settings.retention, engine.clock.now(), older_than=older_than)
     if cutoffs.texts is None and cutoffs.skips is None:
         raise UsageError("Everything is kept for ever; name an age with --older-than.")
-    purger = Purger(store=engine.store, clock=engine.clock, actor=getpass.getuser())
+    purger = Purger(store=engine.store, clock=engine.clock, actor=own_account())
     found = purger.look(cutoffs)
     if not dry_run and found.runs and not yes:
         click.confirm(f"Purge {found.counts()}? It cannot be undone.", abort=True, err=True)

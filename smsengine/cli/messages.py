@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from collections.abc import Sequence
 
 import click
@@ -19,6 +18,7 @@ from smsengine.phone import Phone, PhoneBook, mask
 from smsengine.receipts import resolving
 from smsengine.reports.exports import PURGED
 from smsengine.service.bootstrap import Engine
+from smsengine.service.people import own_account
 from smsengine.store import attempts, receipts, runs, skips
 from smsengine.store import messages as stored
 
@@ -168,7 +168,7 @@ def resolve(
         wanted,
         sent=as_ == "sent",
         reason=reason,
-        actor=getpass.getuser(),
+        actor=own_account(),
         clock=engine.clock,
     )
     left = len(wanted) - resolved

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from pathlib import Path
 
 import click
@@ -34,6 +33,7 @@ from smsengine.reports.accounts import Account, account
 from smsengine.service import fence, missed, sender
 from smsengine.service.bootstrap import Engine
 from smsengine.service.in_force import require_run_in_force
+from smsengine.service.people import own_account
 from smsengine.store import runs as stored
 from smsengine.text.numerals import money
 
@@ -138,7 +138,7 @@ def approve(engine: Engine, run_id: int, *, yes: bool, as_json: bool) -> None:
             show_manifest(run)
         if not yes:
             click.confirm("Release this run? (--yes does not ask)", abort=True, err=True)
-        sender.release_run(engine, run, getpass.getuser())
+        sender.release_run(engine, run, own_account())
     _send(engine, run_id, as_json=as_json)
 
 
@@ -152,7 +152,7 @@ def pause(engine: Engine, run_id: int, reason: str, *, as_json: bool) -> None:
     found = _account(engine, run_id)
     if not reason:
         raise UsageError("pause needs --reason: the ledger keeps why.")
-    actor = getpass.getuser()
+    actor = own_account()
     release.pause(engine.store, found.run, clock=engine.clock, actor=actor, reason=reason)
     if as_json:
         say_json({"run": run_id, "state": "paused"})
@@ -173,7 +173,7 @@ def resume(engine: Engine, run_id: int, *, yes: bool, as_json: bool) -> None:
         say(f"It was paused: {run.held_because}", stderr=True)
         click.confirm("Go on?", abort=True, err=True)
     require_run_in_force(engine, run)
-    release.resume(engine.store, run, clock=engine.clock, actor=getpass.getuser())
+    release.resume(engine.store, run, clock=engine.clock, actor=own_account())
     _send(engine, run_id, as_json=as_json)
 
 
@@ -212,7 +212,7 @@ def cancel(engine: Engine, run_id: int, reason: str, *, yes: bool, as_json: bool
         click.confirm(f"Withdraw what is left of {found.run.label}?", abort=True, err=True)
     sender.settle_lost(engine)
     withdrawn = release.cancel(
-        engine.store, found.run, clock=engine.clock, actor=getpass.getuser(), reason=reason
+        engine.store, found.run, clock=engine.clock, actor=own_account(), reason=reason
     )
     if as_json:
         say_json({"run": run_id, "withdrawn": withdrawn})
@@ -232,7 +232,7 @@ def skip(engine: Engine, job: str, period: Period, reason: str, *, as_json: bool
     """Have the daemon leave JOB out for one period; remembered with its reason."""
     if not reason:
         raise UsageError("skip needs --reason: the ledger keeps why.")
-    run_id = missed.skip(engine, engine.job(job), period, reason=reason, actor=getpass.getuser())
+    run_id = missed.skip(engine, engine.job(job), period, reason=reason, actor=own_account())
     if as_json:
         say_json({"run": run_id, "job": job, "period": str(period), "state": "missed"})
     else:

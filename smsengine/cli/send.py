@@ -9,14 +9,17 @@ from smsengine.cli.output import say, say_json, watching
 from smsengine.cli.show import show_account, show_manifest, show_selection, show_texts
 from smsengine.config.job import LoadedJob
 from smsengine.errors import RefusedError, UsageError
+from smsengine.gateways.base import OutcomeKind
 from smsengine.lifecycle import RunKind, RunState
 from smsengine.period import Period
 from smsengine.planning.order import Planned, Resend
 from smsengine.reports.accounts import account
-from smsengine.service import fence, sender
+from smsengine.service import fence, sender, trials
 from smsengine.service.bootstrap import Engine
 from smsengine.service.in_force import in_force
+from smsengine.service.people import own_account
 from smsengine.service.preview import Preview, preview_job
+from smsengine.service.trying import told
 from smsengine.store.runs import Run
 from smsengine.text.numerals import money
 
@@ -84,6 +87,8 @@ def _listed(shown: Preview) -> str:
 @click.argument("job")
 @a_period
 @click.option("--dry-run", is_flag=True, help="Plan and show everything, send nothing.")
+@click.option("--trial", is_flag=True, help="Send golden rows to the office's own phones only.")
+@click.option("--to", metavar="PHONE", help="With --trial: only this one of them.")
 @click.option("--only", multiple=True, metavar="SUBJECT", help="Only these subjects.")
 @click.option(
     "--resend",
@@ -101,8 +106,10 @@ def send(
     only: tuple[str, ...],
     resend: str | None,
     reason: str,
+    to: str | None,
     *,
     dry_run: bool,
+    trial: bool,
     yes: bool,
     as_json: bool,
 ) -> None:
@@ -110,6 +117,10 @@ def send(
 
     Starting it again sends what is left, and what is new; never the same notice twice.
     """
+    if trial or to:
+        _refuse_beside_trial(trial=trial, others=dry_run or bool(only or resend or period))
+        finish(_try_out(engine, job, to, as_json=as_json))
+        return
     reason = reason.strip()
     if resend and not reason:
         raise UsageError("--resend needs --reason: why are people told again?")
@@ -130,6 +141,27 @@ def send(
     if resend and not yes:
         _confirm(engine, request)
     finish(_send(engine, request, as_json=as_json))
+
+
+def _refuse_beside_trial(*, trial: bool, others: bool) -> None:
+    if not trial:
+        raise UsageError("--to goes with --trial.")
+    if others:
+        raise UsageError("--trial goes with --to only; it is about no period and nobody else.")
+
+
+def _try_out(engine: Engine, job: str, to: str | None, *, as_json: bool) -> Exit:
+    """Send a notice to its office's own phones; 1 where one of them was not accepted."""
+    code = Exit.DONE
+    for tried in trials.try_out(engine, job, to=to, account=own_account()):
+        if tried.outcome.kind is not OutcomeKind.ACCEPTED:
+            code = Exit.LOOK
+        if as_json:
+            say_json({"case": tried.case, "to": tried.to, "outcome": tried.outcome.kind})
+        else:
+            say(f"{tried.case} to {tried.to}: {told(tried.outcome)}", style="bold")
+            say(f"  {tried.text}")
+    return code
 
 
 def _loaded(engine: Engine, job: str, *, is_rehearsal: bool) -> LoadedJob:

@@ -27,7 +27,7 @@ from smsengine.service.bootstrap import Engine
 from smsengine.service.duties import Duty
 from smsengine.service.purging import Purger, kept_until
 from smsengine.service.room import Room
-from smsengine.store import attempts, care, receipts
+from smsengine.store import attempts, care, receipts, told
 
 #: One purge takes no longer; the next one goes on.
 _PURGE_WITHIN = timedelta(seconds=20)
@@ -126,8 +126,10 @@ def _look_at_parked(engine: Engine, now: datetime) -> str:
 
 
 def _expire_notices(engine: Engine, _now: datetime) -> str:
-    """Notices whose last day is over are not in force any more."""
+    """Notices whose last day is over are not in force; last month's counts for caps go."""
     over = approvals.expire(engine, engine.today)
+    with engine.store.write() as connection:
+        told.forget(connection, before=engine.today)
     return f"{len(over)} notices expired" + "".join(f", {each.label}" for each in over)
 
 

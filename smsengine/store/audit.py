@@ -11,7 +11,7 @@ import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from sqlalchemy import Connection, RowMapping, exists, insert, select
+from sqlalchemy import Connection, RowMapping, exists, func, insert, select
 
 from smsengine.store.fitting import fitted
 from smsengine.store.governance_tables import audit
@@ -69,6 +69,16 @@ def account_of(connection: Connection, *, what: str, subject: str) -> str | None
     done = audit.c.what == what, audit.c.subject == fitted(audit.c.subject, subject)
     statement = select(audit.c.account).where(*done).order_by(audit.c.id.desc()).limit(1)
     return connection.execute(statement).scalar()
+
+
+def count(connection: Connection, *, what: str, about: str, since: datetime) -> int:
+    """How often something was written down about what begins like this, since an instant (UTC)."""
+    statement = select(func.count()).where(
+        audit.c.what == what,
+        audit.c.subject.startswith(about, autoescape=True),
+        audit.c.at >= since,
+    )
+    return int(connection.execute(statement).scalar_one())
 
 
 def newest(connection: Connection, *, subject: str = "", limit: int = 50) -> Sequence[RowMapping]:

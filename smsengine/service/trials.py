@@ -1,0 +1,148 @@
+"""A notice on the office's own phones, before it is approved: marked, and outside of any run."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, time
+
+from smsengine.clock import VIETNAM
+from smsengine.config.job import LoadedJob
+from smsengine.config.offices import Office
+from smsengine.errors import RefusedError, RowError, UsageError
+from smsengine.gateways.base import Outbound, Outcome
+from smsengine.phone import Phone, PhoneBook, mask
+from smsengine.planning.messages import HouseRules, prove_rules
+from smsengine.service import trying
+from smsengine.service.bootstrap import Engine
+from smsengine.service.checks import Checked, check_job
+from smsengine.service.inspection import bad
+from smsengine.service.trying import Trial
+from smsengine.store import audit
+from smsengine.text.gsm import measure
+
+_MARK = "TIN THU: "
+#: Of an office in a day; a trial is no way round an approval.
+MOST_A_DAY = 20
+_WHAT = "trial"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tried:
+    """One trial text, and what the gateway said of it."""
+
+    case: str
+    to: str
+    text: str
+    outcome: Outcome
+
+
+def try_out(
+    engine: Engine, name: str, *, to: str | None, account: str, anyway: bool = False
+) -> Iterator[Tried]:
+    """Send a notice's golden rows, or its first text where it has none, to its office's phones.
+
+    Args:
+        engine: the installation.
+        name: the notice, as its files lie on the disk.
+        to: one of the office's phones; None for all of them.
+        account: under which the command is run.
+        anyway: also outside the hours in which people are texted.
+
+    Raises:
+        UsageError: there is no such notice or phone.
+        RefusedError: something is wrong with the notice, its office has no phones or has tried
+            enough today, or its gateway takes no text.
+        RowError: the marked text breaks a house rule of the gateway.
+    """
+    catalogue = engine.catalogue()
+    checked = check_job(engine, catalogue, catalogue.path_of(name))
+    wrong = [each.sentence(checked.language) for each in bad(checked.findings, overridden=True)]
+    if wrong or checked.loaded is None:
+        listed = "\n".join(wrong)
+        raise RefusedError(f"{listed}\nMend it, and look again: smsengine jobs check {name}")
+    loaded = checked.loaded
+    phones = _phones(engine, engine.settings.offices.get(loaded.owner), loaded, to)
+    gateway = engine.route(loaded.job.gateway).gateways[0]
+    if engine.kind(gateway).needs_template:
+        raise RefusedError(f"{gateway} takes no text but registered templates; it cannot be tried.")
+    texts, rules = _texts(checked), engine.house_rules(gateway)
+    _require_few(engine, loaded, len(texts) * len(phones))
+    for case, text in texts:
+        for phone in phones:
+            message = _message(phone, f"{_MARK}{text}", rules)
+            trial = Trial(gateway=gateway, message=message)
+            _note(engine, name, account, f"{case} to {trial.to}")
+            outcome = trying.send(engine, trial, actor=account, anyway=anyway)
+            yield Tried(case=case, to=trial.to, text=trial.message.text, outcome=outcome)
+
+
+def _phones(
+    engine: Engine, office: Office | None, loaded: LoadedJob, to: str | None
+) -> list[Phone]:
+    """The office's own phones, or the one that was named."""
+    listed = ", ".join(office.trial) if office is not None else ""
+    if not listed:
+        raise RefusedError(
+            f"{loaded.owner} has no phones for trials; the Centre adds them under"
+            f" offices.{loaded.owner}.trial of {engine.config.name}."
+        )
+    book = PhoneBook(engine.settings.phones.extra_prefixes)
+    own = [each for each in book.parse(listed) if not isinstance(each, RowError)]
+    if to is None:
+        return own
+    named = [each for each in book.parse(to) if not isinstance(each, RowError)]
+    found = [each for each in own if each in named]
+    if not found:
+        there = ", ".join(mask(each.address) for each in own)
+        raise UsageError(f"--to is none of the office's own phones; those are: {there}.")
+    return found
+
+
+def _texts(checked: Checked) -> Sequence[tuple[str, str]]:
+    """What is tried: the golden rows that become texts, or the first text of the extract."""
+    golden = [(str(each.case), each.text) for each in checked.golden if each.text]
+    if golden:
+        return golden
+    if not checked.samples:
+        raise RefusedError(f"{checked.name} has no golden rows, and no row that becomes a text.")
+    return [("first row", checked.samples[0].text)]
+
+
+def _message(phone: Phone, text: str, rules: HouseRules) -> Outbound:
+    measured = measure(text)
+    prove_rules(text, measured, rules)
+    return Outbound(
+        reference=f"trial-{secrets.token_hex(12)}",
+        address=phone.address,
+        network=phone.network,
+        text=text,
+        segments=measured.segments,
+        template=None,
+    )
+
+
+def _require_few(engine: Engine, loaded: LoadedJob, count: int) -> None:
+    begins = datetime.combine(engine.today, time(), tzinfo=VIETNAM).astimezone(UTC)
+    with engine.store.read() as connection:
+        before = audit.count(connection, what=_WHAT, about=f"{loaded.owner}/", since=begins)
+    if before + count > MOST_A_DAY:
+        raise RefusedError(
+            f"{loaded.owner} may try {MOST_A_DAY} texts a day; it has tried {before} today, and"
+            f" these would be {count} more."
+        )
+
+
+def _note(engine: Engine, name: str, account: str, detail: str) -> None:
+    """Before the first byte leaves."""
+    with engine.store.write() as connection:
+        audit.add(
+            connection,
+            at=engine.clock.now(),
+            actor=account,
+            account=account,
+            what=_WHAT,
+            subject=name,
+            detail=detail,
+        )
