@@ -5,6 +5,7 @@ Measured in child processes, each with its own peak memory:
 * floor: csv module, one compiled sandboxed template, a translate table, a keyed hash and raw
   ``sqlite3.executemany`` of the same columns in chunks of 5,000, in one process;
 * the planner with one process and with two, for 100,000 rows and for all;
+* with ``--caps``, what withholding adds to the planner, on both databases;
 * the planner into a ledger that already holds ``--months`` months of the same size.
 """
 
@@ -257,10 +258,18 @@ def main() -> None:
     parser.add_argument(
         "--months", type=int, default=0, help="also plan into a ledger of so many months"
     )
+    parser.add_argument(
+        "--caps", action="store_true", help="only what withholding adds, on both databases"
+    )
     options = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="smsengine-bench-"))
     try:
-        measure(folder, options)
+        if options.caps:
+            from bench.caps import measure_caps
+
+            measure_caps(folder, options.rows)
+        else:
+            measure(folder, options)
     finally:
         shutil.rmtree(folder)
 

@@ -95,31 +95,33 @@ class Withholding:
             connection: to the ledger.
             drafts: in the extract's order, which is the order in which caps are used up.
         """
-        alone = self._left_alone(connection, drafts)
+        has_list = suppressions.are_there(connection)
+        digests = self._digests(drafts) if has_list or self._caps.are_set else [b""] * len(drafts)
+        alone = self._left_alone(connection, digests) if has_list else frozenset[bytes]()
         central = self._told_by_the_centre(connection, drafts)
-        heard = self._heard(connection, drafts)
+        heard = self._heard(connection, digests) if self._caps.are_set else {}
         kept, skipped = [], []
-        for draft in drafts:
-            if draft.address in alone:
+        for draft, digest in zip(drafts, digests, strict=True):
+            if digest in alone:
                 skipped.append(_skip(draft, SkipReason.SUPPRESSED, _ALONE))
             elif draft.subject in central:
                 skipped.append(_skip(draft, SkipReason.DUPLICATE_OF_CENTRAL, _CENTRAL))
-            elif over := self._over(draft, heard):
+            elif over := self._over(draft, digest[:_COUNTED_BYTES], heard):
                 skipped.append(_skip(draft, *over))
             else:
                 kept.append(draft)
         return kept, skipped
 
+    def _digests(self, drafts: Sequence[Told]) -> list[bytes]:
+        return [suppressions.address_hash(self._key, draft.address) for draft in drafts]
+
     def may_withhold(self, connection: Connection) -> bool:
         """Say whether anything could be withheld at all."""
         return bool(self._overlaps) or self._caps.are_set or suppressions.are_there(connection)
 
-    def _left_alone(self, connection: Connection, drafts: Sequence[Told]) -> frozenset[str]:
-        if not suppressions.are_there(connection):
-            return frozenset()
-        by_hash = {suppressions.address_hash(self._key, each.address): each for each in drafts}
-        found = suppressions.among(connection, list(by_hash), office=self._owner, now=self._now)
-        return frozenset(by_hash[digest].address for digest in found)
+    def _left_alone(self, connection: Connection, digests: Sequence[bytes]) -> frozenset[bytes]:
+        given = sorted(set(digests))
+        return suppressions.among(connection, given, office=self._owner, now=self._now)
 
     def _told_by_the_centre(self, connection: Connection, drafts: Sequence[Told]) -> frozenset[str]:
         if not self._overlaps:
@@ -131,21 +133,20 @@ class Withholding:
 
     # -- caps --------------------------------------------------------------------------------------
 
-    def _counted(self, draft: Told) -> bytes | None:
-        """By what a text is counted; None where it is not, since it goes to no phone."""
-        if not self._caps.are_set or draft.network == E_MAIL:
-            return None
-        return suppressions.address_hash(self._key, draft.address)[:_COUNTED_BYTES]
-
-    def _heard(self, connection: Connection, drafts: Sequence[Told]) -> Mapping[bytes, Heard]:
+    def _heard(self, connection: Connection, digests: Sequence[bytes]) -> Mapping[bytes, Heard]:
         """The Centre is judged by its own texts alone, so that it goes before everybody else."""
-        hashes = {digest for draft in drafts if (digest := self._counted(draft)) is not None}
         owner = CENTRAL if self._owner == CENTRAL else None
-        return told.heard(connection, sorted(hashes), day=self._day, owner=owner)
+        hashes = sorted({digest[:_COUNTED_BYTES] for digest in digests})
+        return told.heard(connection, hashes, day=self._day, owner=owner)
 
-    def _over(self, draft: Told, heard: Mapping[bytes, Heard]) -> tuple[SkipReason, str] | None:
-        digest = self._counted(draft)
-        if digest is None:
+    def _is_counted(self, draft: Told) -> bool:
+        """An e-mail address is not capped."""
+        return self._caps.are_set and draft.network != E_MAIL
+
+    def _over(
+        self, draft: Told, digest: bytes, heard: Mapping[bytes, Heard]
+    ) -> tuple[SkipReason, str] | None:
+        if not self._is_counted(draft):
             return None
         day, month = heard.get(digest, _NOBODY)
         more = self._batch[digest] + (self._rehearsed[digest] if self._rehearsed else 0)
@@ -168,8 +169,8 @@ class Withholding:
     def withdrawn(self, drafts: Sequence[Told]) -> None:
         """These of the batch were not written, since they were there already."""
         for draft in drafts:
-            digest = self._counted(draft)
-            if digest is not None and self._batch[digest] > 0:
+            digest = suppressions.address_hash(self._key, draft.address)[:_COUNTED_BYTES]
+            if self._is_counted(draft) and self._batch[digest]:
                 self._batch[digest] -= 1
         self._batch += Counter()
 

@@ -9,7 +9,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy import BigInteger, Column, Integer, String, Table
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Column,
+    ColumnElement,
+    Connection,
+    Integer,
+    String,
+    Table,
+    any_,
+    bindparam,
+)
 
 from smsengine.errors import StoreError
 
@@ -24,6 +35,16 @@ def slices(values: Sequence[T]) -> Iterator[Sequence[T]]:
     """Cut a list into pieces of which each fits into one ``IN``."""
     for start in range(0, len(values), _MOST_VALUES):
         yield values[start : start + _MOST_VALUES]
+
+
+def is_among(
+    connection: Connection, column: Column[Any], values: Sequence[Any]
+) -> ColumnElement[bool]:
+    """A column has one of thousands of values: one array for PostgreSQL, a list for SQLite."""
+    if connection.dialect.name == "sqlite":
+        return column.in_(values)
+    given = bindparam(None, list(values), type_=ARRAY(column.type))
+    return column == any_(given)
 
 
 def is_possible(key: int) -> bool:

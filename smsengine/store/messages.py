@@ -26,7 +26,7 @@ from sqlalchemy import (
 
 from smsengine.lifecycle import MessageState
 from smsengine.store.bulk import Bulk, Given
-from smsengine.store.fitting import is_possible, slices
+from smsengine.store.fitting import is_among, is_possible, slices
 from smsengine.store.tables import messages, runs
 
 
@@ -213,7 +213,7 @@ def told_subjects(
             select(messages.c.subject)
             .where(
                 messages.c.run_id.in_(of_topic),
-                messages.c.subject.in_(some),
+                is_among(connection, messages.c.subject, some),
                 messages.c.state != MessageState.CANCELLED,
             )
             .distinct()

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, RowMapping, delete, exists, insert, or_, sele
 
 from smsengine.lifecycle import Cause
 from smsengine.phone import mask
-from smsengine.store.fitting import fitted, slices
+from smsengine.store.fitting import fitted, is_among, slices
 from smsengine.store.governance_tables import suppressions
 
 _BYTES = 16
@@ -73,7 +73,7 @@ def among(
     found: set[bytes] = set()
     for some in slices(hashes):
         statement = select(suppressions.c.address_hash).where(
-            suppressions.c.address_hash.in_(some),
+            is_among(connection, suppressions.c.address_hash, some),
             suppressions.c.office.in_((_ALL, office)),
             or_(suppressions.c.until.is_(None), suppressions.c.until > now),
         )

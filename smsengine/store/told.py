@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, delete, func, insert, select
+from sqlalchemy import Connection, Executable, delete, or_, select, true
 
 from smsengine.lifecycle import RunState
-from smsengine.store.fitting import slices
+from smsengine.store.bulk import Bulk, Given
+from smsengine.store.fitting import is_among, slices
 from smsengine.store.governance_tables import told
 from smsengine.store.tables import runs
 
@@ -24,59 +24,62 @@ class Heard(NamedTuple):
     month: int
 
 
+_NOTHING = Heard(0, 0)
+#: SQLite's statements are built for a number of rows: few of one size are built once.
+_AT_ONCE = 500
+
+
 def month_of(day: date) -> int:
     """A month as the table knows it, e.g. 202611."""
     return day.year * 100 + day.month
 
 
+def _count_statement(kind: Any, given: Given) -> Executable:
+    rows = select(*(given[name] for name in _GIVEN)).where(true())
+    added = kind.insert(told).from_select(_GIVEN, rows)
+    statement: Executable = added.on_conflict_do_update(
+        index_elements=["month", "address_hash", "day", "run_id"],
+        set_={"texts": told.c.texts + added.excluded.texts},
+    )
+    return statement
+
+
+_GIVEN = ["month", "address_hash", "day", "run_id", "texts"]
+_COUNT = Bulk(_count_statement, {name: told.c[name].type for name in _GIVEN})
+
+
 def note(connection: Connection, texts: Mapping[bytes, int], *, run_id: int, day: date) -> None:
     """Count texts of a run that were planned on a day, by keyed hash; one batch after another."""
-    if not texts:
-        return
-    there: Counter[bytes] = Counter()
-    mine = (told.c.month == month_of(day), told.c.day == day.day, told.c.run_id == run_id)
-    for some in slices(sorted(texts)):
-        found = select(told.c.address_hash, told.c.texts).where(
-            *mine, told.c.address_hash.in_(some)
-        )
-        there.update({row.address_hash: row.texts for row in connection.execute(found)})
-        connection.execute(delete(told).where(*mine, told.c.address_hash.in_(list(there))))
-    rows = [
-        {
-            "month": month_of(day),
-            "address_hash": digest,
-            "day": day.day,
-            "run_id": run_id,
-            "texts": count + there[digest],
+    hashes = sorted(texts)
+    alike = {"month": month_of(day), "day": day.day, "run_id": run_id}
+    step = _AT_ONCE if connection.dialect.name == "sqlite" else len(hashes) or 1
+    for start in range(0, len(hashes), step):
+        some = hashes[start : start + step]
+        columns: dict[str, Sequence[Any]] = {
+            "address_hash": some,
+            "texts": [texts[each] for each in some],
         }
-        for digest, count in sorted(texts.items())
-    ]
-    connection.execute(insert(told), rows)
+        _COUNT.execute(connection, columns, alike)
 
 
 def heard(
     connection: Connection, hashes: Sequence[bytes], *, day: date, owner: str | None
 ) -> Mapping[bytes, Heard]:
     """What phones were planned by runs that were not cancelled; all owners', or one's alone."""
+    never = select(runs.c.id).where(runs.c.state.in_(_NEVER_SENT))
+    if owner is not None:
+        never = select(runs.c.id).where(or_(runs.c.state.in_(_NEVER_SENT), runs.c.owner != owner))
+    left_out = frozenset(connection.execute(never).scalars())
     found: dict[bytes, Heard] = {}
     for some in slices(hashes):
-        statement = (
-            select(told.c.address_hash, told.c.day, func.sum(told.c.texts).label("texts"))
-            .join(runs, runs.c.id == told.c.run_id)
-            .where(
-                told.c.month == month_of(day),
-                told.c.address_hash.in_(some),
-                runs.c.state.not_in(_NEVER_SENT),
-            )
-            .group_by(told.c.address_hash, told.c.day)
+        statement = select(told.c.address_hash, told.c.day, told.c.run_id, told.c.texts).where(
+            told.c.month == month_of(day), is_among(connection, told.c.address_hash, some)
         )
-        if owner is not None:
-            statement = statement.where(runs.c.owner == owner)
-        for row in connection.execute(statement):
-            before = found.get(row.address_hash, Heard(0, 0))
-            texts = int(row.texts)
-            today = texts if row.day == day.day else 0
-            found[row.address_hash] = Heard(before.day + today, before.month + texts)
+        for digest, of_day, run_id, texts in connection.execute(statement):
+            if run_id not in left_out:
+                before = found.get(digest, _NOTHING)
+                today = texts if of_day == day.day else 0
+                found[digest] = Heard(before.day + today, before.month + texts)
     return found
 
 
