@@ -21,7 +21,7 @@ from smsengine.planning.planner import discard_abandoned
 from smsengine.receipts import overdue
 from smsengine.receipts.matching import STRANGE_AFTER, match_parked
 from smsengine.sending import journal
-from smsengine.service import alarming, approvals, backups, room
+from smsengine.service import alarming, approvals, backups, dead_phones, room
 from smsengine.service.alarming import News
 from smsengine.service.bootstrap import Engine
 from smsengine.service.duties import Duty
@@ -54,6 +54,7 @@ def ledger_duties(engine: Engine) -> list[Duty]:
         Duty(name="receipts", every=_ASK_EVERY, do=partial(_look_after_receipts, engine)),
         Duty(name="parked receipts", every=hour, do=partial(_look_at_parked, engine)),
         Duty(name="notices", every=hour, do=partial(_expire_notices, engine)),
+        Duty(name="dead phones", every=six, do=partial(dead_phones.look, engine)),
         Duty(name="vacuum", at=time(3, 30), do=partial(_tidy, engine)),
     ]
     backup = engine.settings.backup

@@ -24,6 +24,11 @@ def address_hash(key: bytes, address: str) -> bytes:
     return hashlib.blake2b(given, key=key, digest_size=_BYTES).digest()
 
 
+def masked(address: str) -> str:
+    """What of an address may be shown."""
+    return fitted(suppressions.c.masked, mask(address))
+
+
 def add(
     connection: Connection,
     *,
@@ -42,7 +47,7 @@ def add(
     values = {
         "address_hash": digest,
         "office": office,
-        "masked": fitted(suppressions.c.masked, mask(address)),
+        "masked": masked(address),
         "cause": cause,
         "reason": reason,
         "by": fitted(suppressions.c.by, by),

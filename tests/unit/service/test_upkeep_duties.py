@@ -58,6 +58,7 @@ def test_each_duty_has_its_own_interval(engine: Engine) -> None:
         ("receipts", timedelta(minutes=10), None),
         ("parked receipts", timedelta(hours=1), None),
         ("notices", timedelta(hours=1), None),
+        ("dead phones", timedelta(hours=6), None),
         ("vacuum", day, time(3, 30)),
     ] == [(duty.name, duty.every, duty.at) for duty in ledger_duties(engine)]
     assert [
@@ -77,7 +78,7 @@ def test_a_backup_is_a_duty_where_a_folder_is_named(engine: Engine, clock: Manua
 def test_all_of_them_can_be_done(engine: Engine, clock: ManualClock) -> None:
     """Whatever the database, none fails on a ledger that is in order."""
     said = do_due(engine.store, upkeep_duties(engine), clock.now())
-    assert 8 == len(said)
+    assert 9 == len(said)
     assert [] == [each for each in said if "failed" in each]
     assert [] == do_due(engine.store, ledger_duties(engine)[:1], clock.now())
 
