@@ -12,7 +12,7 @@ from smsengine.cli.output import say, say_json, table
 from smsengine.clock import VIETNAM
 from smsengine.config.files import Role
 from smsengine.config.offices import May
-from smsengine.errors import UsageError
+from smsengine.errors import RefusedError, UsageError
 from smsengine.lifecycle import VersionState
 from smsengine.service import approvals
 from smsengine.service.bootstrap import Engine
@@ -122,7 +122,7 @@ def _withdrawer(engine: Engine, named: str | None) -> Actor:
     """Whoever may hand in or decide may take back."""
     try:
         return _actor(engine, "submit", named)
-    except UsageError:
+    except (UsageError, RefusedError):
         return _actor(engine, "approve", named)
 
 

@@ -228,7 +228,7 @@ def withdraw(engine: Engine, name: str, actor: Actor, *, reason: str) -> Sequenc
 
 
 def expire(engine: Engine, day: date) -> Sequence[Version]:
-    """Mark the versions whose last day is over; returns them."""
+    """Mark the versions whose last day is over, and pause their runs; returns the versions."""
     with engine.store.write() as connection:
         versions.take_the_floor(connection)
         over = [
@@ -240,7 +240,18 @@ def expire(engine: Engine, day: date) -> Sequence[Version]:
             versions.move(connection, version.id, VersionState.EXPIRED)
             actor = Actor(name=_PROGRAM, account=engine.identity, office=CENTRAL)
             _note(connection, engine, actor, "expired", version.label, f"on {version.expires}")
+        _stop_expired(connection, engine, day)
     return over
+
+
+def _stop_expired(connection: Connection, engine: Engine, day: date) -> None:
+    """Runs of versions whose last day is over, also of those that were replaced before it."""
+    for run in runs.under_way(connection):
+        version = versions.get(connection, run.version_id or 0)
+        if version is not None and version.has_expired(day):
+            because = f"The last day of {version.label}, {version.expires:%d/%m/%Y}, is over."
+            now = engine.clock.now()
+            runs.stop(connection, run.id, because=because, at=now, actor=_PROGRAM)
 
 
 def _note(

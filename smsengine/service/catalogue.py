@@ -88,12 +88,12 @@ class Catalogue:
     def place_of(self, name: str) -> Path:
         """Where the file of a job stands, or stood."""
         below = Path("provinces") / name if "/" in name else Path(name)
-        return self.settings.jobs / below.with_suffix(".yaml")
+        return self.settings.jobs / f"{below}.yaml"
 
     @cached_property
     def claims(self) -> Mapping[Path, Claim]:
-        """The topic of each job file that can be read."""
-        found = ((path, claims_of(path)) for path in self.paths)
+        """The topic of each job file that can be read; no office is called as the Centre is."""
+        found = ((path, claims_of(path)) for path in self.paths if not _is_pretended(path))
         return {path: Claim(self.owner_of(path), *claims) for path, claims in found if claims}
 
     @cached_property
@@ -124,6 +124,8 @@ class Catalogue:
         Raises:
             ConfigError: one line for each thing that is wrong.
         """
+        if _is_pretended(path):
+            raise ConfigError(f"{path}: no office is called {CENTRAL!r}; rename the folder.")
         settings = self.settings
         loaded, document = load_job(
             path, jobs=settings.jobs, templates=settings.templates, data=settings.data, kept=kept
@@ -134,7 +136,7 @@ class Catalogue:
         if job.gateway not in {*settings.gateways, *settings.routes}:
             known = ", ".join([*settings.routes, *settings.gateways])
             raise document.error(("gateway",), f"is {job.gateway!r}; {self.config} has: {known}.")
-        self._refuse_taken_topic(loaded, document)
+        self._refuse_taken_topic(loaded, document, is_kept=kept is not None)
         registered = registered_of(job, document, settings.templates, self.networks, loaded.files)
         route = self.route(job.gateway)
         kinds = {name: self.kind(name) for name in route.gateways}
@@ -151,13 +153,24 @@ class Catalogue:
         if found:
             raise FoundError(found)
 
-    def _refuse_taken_topic(self, loaded: LoadedJob, document: Document) -> None:
-        """A topic has one owner; the Centre's comes first."""
+    def _refuse_taken_topic(self, loaded: LoadedJob, document: Document, *, is_kept: bool) -> None:
+        """A topic has one owner; the Centre's comes first.
+
+        Between the kept versions of offices the ledger decides: a draft of one office must not
+        stop what another has in force.
+        """
         for claim in self.claims.values():
+            if is_kept and claim.owner != CENTRAL:
+                continue
             if loaded.owner in (claim.owner, CENTRAL) or not claim.takes(loaded.job.topic):
                 continue
             said = f"is {loaded.job.topic!r}, which belongs to {claim.owner}; name your own."
             raise document.error(("topic",), said)
+
+
+def _is_pretended(path: Path) -> bool:
+    """Say whether a job file lies in a folder of offices that is called as the Centre is."""
+    return path.parent.name == CENTRAL and path.parent.parent.name == "provinces"
 
 
 def document_finding(

@@ -162,7 +162,8 @@ def require_in_force(engine: Engine, loaded: LoadedJob) -> None:
 def require_run_in_force(engine: Engine, run: Run) -> Version | None:
     """See to it that a run's notice was not taken back since it was planned.
 
-    One that a newer version has replaced since stays good: this is what was approved then.
+    One that a newer version has replaced since stays good: this is what was approved then; until
+    the notice is taken back.
 
     Returns:
         The version that it was planned from; None where it needs no approval.
@@ -174,6 +175,7 @@ def require_run_in_force(engine: Engine, run: Run) -> Version | None:
         return None
     with engine.store.read() as connection:
         version = versions.get(connection, run.version_id or 0)
+        later = versions.of_job(connection, run.job) if version is not None else ()
     if version is None:
         raise RefusedError(
             f"Run {run.id} ({run.label}) was planned without an approval; cancel it."
@@ -182,6 +184,12 @@ def require_run_in_force(engine: Engine, run: Run) -> Version | None:
     if version.state not in good or version.has_expired(engine.today):
         state = "expired" if version.state in good else version.state
         raise RefusedError(f"Run {run.id} ({run.label}) is of {version.label}, which is {state}.")
+    for each in later:
+        if each.number > version.number and each.was_taken_back:
+            raise RefusedError(
+                f"Run {run.id} ({run.label}) is of {version.label}; {each.label}, which replaced"
+                " it, was withdrawn."
+            )
     return version
 
 

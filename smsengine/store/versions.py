@@ -44,6 +44,11 @@ class Version:
         """How a person names it, e.g. ``01-hanoi/dossier v3``."""
         return f"{self.job} v{self.number}"
 
+    @property
+    def was_taken_back(self) -> bool:
+        """Say whether it was withdrawn after it had been in force."""
+        return self.state is VersionState.WITHDRAWN and self.decided_at is not None
+
     def has_expired(self, today: date) -> bool:
         """Say whether its last day is over."""
         return self.expires is not None and self.expires < today

@@ -74,7 +74,7 @@ class Life(RuleBasedStateMachine):
         self.open.callback(self.bureau.engine.store.close)
         self.waiting: tuple[Content, Actor] | None = None
         self.in_force: Content | None = None
-        self.approvals, self.withdrawn = 0, set[int]()
+        self.approvals = self.withdrawn = 0
         self.planned: Planned | None = None
         self.people, self.sent = 0, 0
 
@@ -134,7 +134,7 @@ class Life(RuleBasedStateMachine):
         except REFUSALS:
             return
         if self.in_force is not None:
-            self.withdrawn.add(self.approvals)
+            self.withdrawn = self.approvals  # and with it all that it replaced
         self.waiting = self.in_force = None
 
     @rule(is_marked=st.booleans())
@@ -194,7 +194,7 @@ class Life(RuleBasedStateMachine):
     def send(self) -> None:
         assert self.planned is not None
         planned, self.planned = self.planned, None
-        may = self.is_good(planned.content) and planned.approval not in self.withdrawn
+        may = self.is_good(planned.content) and planned.approval > self.withdrawn
         try:
             sender.send_run(self.bureau.engine, planned.run, sender.Watch())
         except REFUSALS:
