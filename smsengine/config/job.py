@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 from enum import StrEnum
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -19,11 +20,11 @@ from pydantic import (
 from smsengine.config.amounts import Dong, Duration, Share, Wave, duration
 from smsengine.config.figures import FacilityFigures, Figures
 from smsengine.config.files import Files, Role
+from smsengine.config.job_places import refuse_links, with_shared
 from smsengine.config.registered import Registered
 from smsengine.config.schedule import AT_ONCE, Schedule
-from smsengine.config.sources import ParquetSource, SourceSettings
-from smsengine.config.yaml import Document, Location, Model, build, load, parse
-from smsengine.errors import ConfigError
+from smsengine.config.sources import FileSource, ParquetSource, SourceSettings
+from smsengine.config.yaml import Document, Location, Model, build, parse
 from smsengine.period import PeriodRule
 
 
@@ -266,6 +267,14 @@ class LoadedJob(Model):
     registered: Registered | None = None
     version: int | None = None
     overlaps: tuple[str, ...] = ()
+    #: sources of the configuration by their places in the file, and the folder that they are in
+    shared: Mapping[Location, str] = Field(default_factory=dict)
+    shared_folder: Path | None = None
+
+    def folder_of(self, source: FileSource) -> Path:
+        """Where the path of one of its sources starts."""
+        is_shared = any(source is each for where, each in self.sources if where in self.shared)
+        return self.shared_folder if is_shared and self.shared_folder else self.data_folder
 
     def read_all(self) -> Files:
         """All files of the notice, each read once.
@@ -293,7 +302,13 @@ class LoadedJob(Model):
 
 
 def load_job(
-    path: Path, *, jobs: Path, templates: Path, data: Path, kept: Mapping[Role, str] | None = None
+    path: Path,
+    *,
+    jobs: Path,
+    templates: Path,
+    data: Path,
+    kept: Mapping[Role, str] | None = None,
+    sources: Mapping[str, SourceSettings] = MappingProxyType({}),
 ) -> tuple[LoadedJob, Document]:
     """Read one job file; its other files are read when they are needed.
 
@@ -306,24 +321,14 @@ def load_job(
         templates: the folder of all templates.
         data: the folder of the Centre's extracts.
         kept: texts that stand for the files, whatever is on the disk now.
+        sources: those of the configuration, which a job may name with kind shared.
 
     Raises:
         ConfigError: one line for each thing that is wrong.
     """
     files = Files(kept)
     document = parse(files.text(Role.JOB, path), path)
-    if "owner" in document.data:
-        raise document.error(
-            ("owner",), "cannot be claimed; the folder says whose a notice is. Take the line out."
-        )
-    job = build(Job, document)
-    for name in job.columns:
-        if name in BUILT_IN_NAMES:
-            raise document.error(
-                ("columns", name), "is the name of a built-in value; choose another."
-            )
-    if fault := job.schedule.misfit(job.period):
-        raise document.error(("schedule",), fault)
+    job, shared = _built(document, sources)
     inside = path.relative_to(jobs)
     province = (
         inside.parts[1] if len(inside.parts) == 3 and inside.parts[0] == "provinces" else None
@@ -332,8 +337,8 @@ def load_job(
     if not template.resolve().is_relative_to((templates / inside.parent).resolve()):
         raise document.error(("template",), f"must stay inside {templates / inside.parent}.")
     if province and kept is None:
-        _refuse_links(jobs, inside)
-        _refuse_links(templates, template.relative_to(templates))
+        refuse_links(jobs, inside)
+        refuse_links(templates, template.relative_to(templates))
     return LoadedJob(
         name=inside.with_suffix("").as_posix().removeprefix("provinces/"),
         owner=province or CENTRAL,
@@ -342,37 +347,26 @@ def load_job(
         data_folder=path.parent if province else data,
         job=job,
         files=files,
+        shared=shared,
+        shared_folder=data,
     ), document
 
 
-def _refuse_links(folder: Path, inside: Path) -> None:
-    """What an office hands in lies in its own folder, and is no link to something else."""
-    path = folder / inside
-    if path.exists() and path.resolve() != folder.resolve() / inside:
-        raise ConfigError(f"{path}: is a link, or lies behind one; put the file itself there.")
-
-
-def claims_of(path: Path) -> tuple[str, tuple[str, ...]] | None:
-    """The topic that a job file names, and further ones; None where it cannot be read."""
-    try:
-        data = load(path).data
-    except ConfigError:
-        return None
-    topic, further = data.get("topic"), data.get("claims") or ()
-    if not isinstance(topic, str):
-        return None
-    return topic, tuple(each for each in further if isinstance(each, str))
-
-
-def inside_folder(folder: Path, relative: str) -> Path:
-    """Join a path from a job to the folder that it may read.
-
-    Raises:
-        ConfigError: the path, or what a link in it points to, leaves the folder.
-    """
-    path = folder / relative
-    if not path.resolve().is_relative_to(folder.resolve()):
-        raise ConfigError(
-            f"The path {relative!r} leaves the folder {folder}; extracts stay inside it."
+def _built(
+    document: Document, sources: Mapping[str, SourceSettings]
+) -> tuple[Job, Mapping[Location, str]]:
+    """The job that a file says, and the names of the shared sources in it."""
+    if "owner" in document.data:
+        raise document.error(
+            ("owner",), "cannot be claimed; the folder says whose a notice is. Take the line out."
         )
-    return path
+    data, shared = with_shared(document, sources)
+    job = build(Job, document, data=data)
+    for name in job.columns:
+        if name in BUILT_IN_NAMES:
+            raise document.error(
+                ("columns", name), "is the name of a built-in value; choose another."
+            )
+    if fault := job.schedule.misfit(job.period):
+        raise document.error(("schedule",), fault)
+    return job, shared

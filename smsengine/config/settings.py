@@ -18,6 +18,7 @@ from smsengine.config.callers import NetworkField
 from smsengine.config.eyes import LogSettings, WebSettings
 from smsengine.config.offices import Caps, Governance, Office, Person
 from smsengine.config.receipts import ReceiptSettings
+from smsengine.config.sources import SourceSettings
 from smsengine.config.upkeep import Backup, Retention
 from smsengine.config.yaml import Document, Model, build, load
 from smsengine.errors import ConfigError
@@ -170,6 +171,9 @@ class Settings(Model):
     )
     offices: Mapping[Annotated[str, Field(pattern=r"^\d{2}-[a-z0-9-]+$")], Office] = Field(
         default_factory=dict, description="offices that may add notices, by their folders"
+    )
+    sources: Mapping[str, SourceSettings] = Field(
+        default_factory=dict, description="extracts that jobs may name with kind shared"
     )
     people: Mapping[str, Person] = Field(
         default_factory=dict, description="who submits notices and decides about them"

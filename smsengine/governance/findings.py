@@ -17,6 +17,7 @@ Rule = Literal[
     "template",
     "variable",
     "gateway",
+    "source",
     "owner",
     "topic",
     "claims",

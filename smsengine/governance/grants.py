@@ -39,7 +39,11 @@ def faults(loaded: LoadedJob, offices: Mapping[str, Office], today: date) -> Ite
     if job.gateway not in office.gateways:
         yield _not_granted("gateway", ("gateway",), job.gateway, office.gateways)
     for where, source in loaded.sources:
-        yield from _of_source(where, source)
+        name = loaded.shared.get(where)
+        if name is None:
+            yield from _of_source(where, source)
+        elif name not in office.sources:
+            yield _not_granted("source", (*where, "name"), name, office.sources)
     yield from _of_keys(job)
 
 
@@ -93,7 +97,7 @@ def _of_code(owner: str, offices: Mapping[str, Office], today: date) -> Iterator
 
 
 def _not_granted(rule: Rule, where: Location, name: str, granted: tuple[str, ...]) -> Fault:
-    listed = ", ".join(granted)
+    listed = ", ".join(granted) or "-"
     return (
         rule,
         where,

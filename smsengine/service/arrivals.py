@@ -7,7 +7,8 @@ from datetime import datetime
 from pathlib import Path
 
 from smsengine.clock import Clock
-from smsengine.config.job import LoadedJob, inside_folder
+from smsengine.config.job import LoadedJob
+from smsengine.config.job_places import inside_folder
 from smsengine.config.sources import FileSource, SourceSettings
 from smsengine.errors import AbsentExtractError
 from smsengine.period import Period
@@ -118,5 +119,5 @@ def _signature(paths: Iterable[Path]) -> Signature:
 
 
 def _paths(loaded: LoadedJob, source: FileSource, period: Period) -> Iterable[Path]:
-    path = inside_folder(loaded.data_folder, source.path.replace("{period}", str(period)))
+    path = inside_folder(loaded.folder_of(source), source.path.replace("{period}", str(period)))
     return path.parent.glob(path.name) if "*" in path.name else [path]

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from smsengine.config.files import Role
-from smsengine.config.job import CENTRAL, LoadedJob, claims_of, load_job
+from smsengine.config.job import CENTRAL, LoadedJob, load_job
+from smsengine.config.job_places import claims_of
 from smsengine.config.settings import Settings
 from smsengine.config.yaml import Document, Location
 from smsengine.errors import ConfigError, UsageError
@@ -108,6 +109,7 @@ class Catalogue:
                         jobs=self.settings.jobs,
                         templates=self.settings.templates,
                         data=self.settings.data,
+                        sources=self.settings.sources,
                     )[0]
                     found.append((claim, loaded.template(loaded.files)))
         return found
@@ -128,7 +130,12 @@ class Catalogue:
             raise ConfigError(f"{path}: no office is called {CENTRAL!r}; rename the folder.")
         settings = self.settings
         loaded, document = load_job(
-            path, jobs=settings.jobs, templates=settings.templates, data=settings.data, kept=kept
+            path,
+            jobs=settings.jobs,
+            templates=settings.templates,
+            data=settings.data,
+            kept=kept,
+            sources=settings.sources,
         )
         job = loaded.job
         if loaded.owner != CENTRAL:

@@ -10,7 +10,8 @@ from typing import assert_never
 
 from smsengine.config import secret
 from smsengine.config.figures import ContributionFigures, FacilityFigures
-from smsengine.config.job import LoadedJob, inside_folder
+from smsengine.config.job import LoadedJob
+from smsengine.config.job_places import inside_folder
 from smsengine.config.settings import absolute_database
 from smsengine.config.sources import (
     CsvSource,
@@ -159,7 +160,7 @@ class Extracts:
 
     def _path(self, settings: FileSource) -> Path:
         return inside_folder(
-            self._loaded.data_folder, settings.path.replace("{period}", str(self._period))
+            self._loaded.folder_of(settings), settings.path.replace("{period}", str(self._period))
         )
 
     def _paths(self, settings: FileSource) -> list[Path]:
@@ -167,7 +168,7 @@ class Extracts:
         path = self._path(settings)
         if "*" not in path.name:
             return [self._there(path, settings)]
-        folder = self._loaded.data_folder
+        folder = self._loaded.folder_of(settings)
         found = [
             inside_folder(folder, str(each.relative_to(folder)))
             for each in sorted(path.parent.glob(path.name))
@@ -191,7 +192,7 @@ class Extracts:
         pattern = re.compile(
             re.escape(name).replace(re.escape("{period}"), r"(\d{4}-\d\d(-\d\d)?)")
         )
-        files = (self._loaded.data_folder / folder).glob("*")
+        files = (self._loaded.folder_of(settings) / folder).glob("*")
         return sorted(match[1] for file in files if (match := pattern.fullmatch(file.name)))
 
     def _named(self, path: Path) -> str:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from smsengine.config.job import LoadedJob, inside_folder, load_job
+from smsengine.config.job import LoadedJob, load_job
+from smsengine.config.job_places import inside_folder
 from smsengine.errors import ConfigError
 
 JOB = """\

@@ -10,6 +10,7 @@ import pytest
 
 from smsengine.config.job import LoadedJob, load_job
 from smsengine.config.offices import Office
+from smsengine.config.sources import SqlSource
 from smsengine.governance import grants
 from smsengine.provinces import MERGED_ON
 
@@ -33,6 +34,7 @@ gateway: file
 guards: {max_cost: 1.000}
 """
 HANOI = Office(name="BHXH Hà Nội", gateways=("file",), daily=100)
+DOSSIERS = SqlSource(kind="sql", url="sqlite:///x.db", query="select 1")
 TODAY = date(2026, 11, 25)
 Faults = Callable[..., list[tuple[str, str, str]]]
 
@@ -52,7 +54,13 @@ def faults(tmp_path: Path) -> Faults:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(content, encoding="utf-8")
         loaded: LoadedJob
-        loaded, _ = load_job(path, jobs=tmp_path / "jobs", templates=tmp_path, data=tmp_path)
+        loaded, _ = load_job(
+            path,
+            jobs=tmp_path / "jobs",
+            templates=tmp_path,
+            data=tmp_path,
+            sources={"dossiers": DOSSIERS},
+        )
         granted = {"01-hanoi": HANOI} if offices is None else offices
         return [
             (rule, ".".join(map(str, where)), f"{what.en} {mend.en}")
@@ -143,3 +151,12 @@ def test_two_folders_of_one_province(faults: Faults) -> None:
 def test_no_such_province(faults: Faults) -> None:
     ((rule, _, said),) = faults(owner="99-x", offices={"99-x": HANOI})
     assert ("office-code", True) == (rule, "There is no province 99." in said)
+
+
+def test_a_source_of_the_centre_that_is_granted(faults: Faults) -> None:
+    """Named with kind shared; one that is not granted is refused, whatever it reads."""
+    content = changed('kind: csv\n  path: "dossier-{period}.csv"', "kind: shared\n  name: dossiers")
+    ((rule, where, said),) = faults(content)
+    assert ("source", "source.name", True) == (rule, where, "'dossiers' is not granted" in said)
+    granted = HANOI.model_copy(update={"sources": ("dossiers",)})
+    assert [] == faults(content, offices={"01-hanoi": granted})
