@@ -11,7 +11,7 @@ from sqlalchemy import Connection, RowMapping, delete, func, insert, select, upd
 from sqlalchemy.dialects import postgresql, sqlite
 
 from smsengine.errors import LifecycleError
-from smsengine.lifecycle import RunKind, RunState, sources_of_run
+from smsengine.lifecycle import MessageState, RunKind, RunState, sources_of_run
 from smsengine.store.fitting import fitted, is_possible, require_fit
 from smsengine.store.governance_tables import told
 from smsengine.store.tables import events, messages, runs, skips
@@ -305,13 +305,22 @@ def sealed_last(connection: Connection, job: str, *, except_period: str) -> Run 
 
 
 def planned_since(connection: Connection, owner: str, since: datetime) -> int:
-    """How many messages of an owner were sealed since an instant, but for cancelled runs."""
-    statement = select(func.coalesce(func.sum(runs.c.messages), 0)).where(
-        runs.c.owner == owner,
-        runs.c.sealed_at >= since,
+    """How many messages of an owner were sealed since an instant.
+
+    Of a cancelled run those count that were not withdrawn.
+    """
+    since_then = (runs.c.owner == owner, runs.c.sealed_at >= since)
+    whole = select(func.coalesce(func.sum(runs.c.messages), 0)).where(
+        *since_then,
         runs.c.state.not_in([RunState.PLANNING, RunState.CANCELLED, RunState.MISSED]),
     )
-    return int(connection.execute(statement).scalar_one())
+    cancelled = select(runs.c.id).where(
+        *since_then, runs.c.state == RunState.CANCELLED, runs.c.released_upto > 0
+    )
+    left = select(func.count()).where(
+        messages.c.run_id.in_(cancelled), messages.c.state != MessageState.CANCELLED
+    )
+    return sum(int(connection.execute(each).scalar_one()) for each in (whole, left))
 
 
 def next_revision(connection: Connection, job: str, period: str) -> int:

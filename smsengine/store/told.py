@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Executable, delete, or_, select, true
+from sqlalchemy import Connection, Executable, and_, delete, or_, select, true
 
 from smsengine.lifecycle import RunState
 from smsengine.store.bulk import Bulk, Given
@@ -65,10 +65,11 @@ def note(connection: Connection, texts: Mapping[bytes, int], *, run_id: int, day
 def heard(
     connection: Connection, hashes: Sequence[bytes], *, day: date, owner: str | None
 ) -> Mapping[bytes, Heard]:
-    """What phones were planned by runs that were not cancelled; all owners', or one's alone."""
-    never = select(runs.c.id).where(runs.c.state.in_(_NEVER_SENT))
+    """What phones were planned, but for runs that ended unreleased; all owners', or one's alone."""
+    unsent = and_(runs.c.state.in_(_NEVER_SENT), runs.c.released_upto == 0)
+    never = select(runs.c.id).where(unsent)
     if owner is not None:
-        never = select(runs.c.id).where(or_(runs.c.state.in_(_NEVER_SENT), runs.c.owner != owner))
+        never = select(runs.c.id).where(or_(unsent, runs.c.owner != owner))
     left_out = frozenset(connection.execute(never).scalars())
     found: dict[bytes, Heard] = {}
     for some in slices(hashes):

@@ -6,15 +6,17 @@ from collections.abc import Callable
 
 import pytest
 
+from smsengine.config.offices import Caps
 from smsengine.errors import ConfigError, RefusedError
+from smsengine.planning import release
 from smsengine.service import approvals, sender
 from smsengine.service.bootstrap import Engine
 from smsengine.service.in_force import in_force, require_run_in_force
 from smsengine.service.roster import read_roster
 from smsengine.store import runs
 from smsengine.store.runs import Run
-from tests.unit.service.bureau import AN, BINH, CONFIG, JOB, NAME, WORDS, Bureau
-from tests.unit.service.machine import begun
+from tests.unit.service.bureau import AN, BINH, CONFIG, JOB, NAME, ROWS, WORDS, Bureau
+from tests.unit.service.machine import begun, change
 
 EDITED = WORDS.replace("đã xong", "đã xong rồi")
 
@@ -32,6 +34,11 @@ def now(bureau: Bureau, run: Run) -> Run:
         found = runs.get(connection, run.id)
     assert found is not None
     return found
+
+
+def cancel(bureau: Bureau, run: Run) -> None:
+    engine = bureau.engine
+    release.cancel(engine.store, run, clock=engine.clock, actor="test", reason="enough")
 
 
 def put_beside(bureau: Bureau, name: str, job: str = JOB) -> None:
@@ -121,3 +128,38 @@ def test_a_name_with_a_dot_is_the_name_everywhere(bureau: Bureau) -> None:
     waiting = approvals.submit(bureau.engine, name, AN)
     approvals.approve(bureau.engine, waiting, BINH)
     assert name == in_force(bureau.engine, name).name
+
+
+def test_who_cancels_at_the_last_text_gets_no_second_quota(bureau: Bureau) -> None:
+    """What was handed over of a cancelled run counts; what was withdrawn does not."""
+    bureau.write(rows=[f"001,A{n},Ông,091000000{n}" for n in range(5)])
+    bureau.approved()
+    run = sender.release_run(bureau.engine, bureau.plan(), "test")
+    change(
+        bureau.engine,
+        "UPDATE messages SET state = 'accepted', settled_at = due_at WHERE place <= 3",
+    )
+    cancel(bureau, run)
+    bureau.write(rows=[f"001,B{n},Ông,091000001{n}" for n in range(3)])
+    with pytest.raises(RefusedError, match=r"has 3 today, and .* would add 3"):
+        bureau.plan()
+    bureau.write(rows=[f"001,B{n},Ông,091000001{n}" for n in range(2)])
+    assert 2 == bureau.plan().messages
+
+
+def test_a_phone_that_was_texted_by_a_cancelled_run_has_its_text(bureau: Bureau) -> None:
+    """A cap counts a run that was under way when it was cancelled; not one that never was."""
+    bureau.engine.settings = bureau.engine.settings.model_copy(update={"caps": Caps(per_day=1)})
+    bureau.approved()
+    cancel(bureau, bureau.plan())
+    bureau.write(rows=[row.replace("A", "B") for row in ROWS[:2]])
+    run = sender.release_run(bureau.engine, bureau.plan(), "test")
+    assert 2 == run.messages
+    change(
+        bureau.engine,
+        "UPDATE messages SET state = 'accepted', settled_at = due_at WHERE run_id = ?",
+        run.id,
+    )
+    cancel(bureau, run)
+    bureau.write(rows=[row.replace("A", "C") for row in ROWS[:2]])
+    assert 0 == bureau.plan().messages
