@@ -14,12 +14,13 @@ from smsengine.cli.options import as_json, with_engine
 from smsengine.cli.output import say, say_json, table
 from smsengine.clock import VIETNAM
 from smsengine.config.files import read_text
+from smsengine.config.job import CENTRAL
 from smsengine.errors import ConfigError, RowError, UsageError
-from smsengine.lifecycle import Cause
+from smsengine.lifecycle import Cause, SkipReason
 from smsengine.phone import Phone, PhoneBook, mask
 from smsengine.service.bootstrap import Engine
 from smsengine.service.people import own_account
-from smsengine.store import audit
+from smsengine.store import audit, outbox
 from smsengine.store import suppressions as stored
 
 _COLUMNS = ("phone", "cause", "reason", "until")
@@ -199,6 +200,13 @@ def _write(engine: Engine, entries: list[_Entry], office: str) -> None:
                 until=entry.until,
             )
             _note(engine, connection, "list-added", entry.phone, office, entry.reason)
+        outbox.leave_alone(
+            connection,
+            [each.phone.address for each in entries if each.until is None or each.until > now],
+            owner=None if office == CENTRAL else office,
+            code=SkipReason.SUPPRESSED,
+            now=now,
+        )
 
 
 def _note(

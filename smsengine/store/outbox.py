@@ -24,6 +24,7 @@ from sqlalchemy import (
 
 from smsengine.errors import LifecycleError
 from smsengine.lifecycle import MessageState, RunState, may_move_message
+from smsengine.store.fitting import slices
 from smsengine.store.messages import UNSETTLED
 from smsengine.store.tables import messages, runs
 from smsengine.waves import LAST_PLACE
@@ -285,6 +286,34 @@ def _end_queued(connection: Connection, run_id: int, after: MessageState, *, now
 def cancel_queued(connection: Connection, run_id: int, *, now: datetime) -> int:
     """Withdraw every message of a run that has not been handed over; returns how many."""
     return _end_queued(connection, run_id, MessageState.CANCELLED, now=now)
+
+
+def leave_alone(
+    connection: Connection, addresses: Sequence[str], *, owner: str | None, code: str, now: datetime
+) -> int:
+    """Withdraw what waits in runs under way for phones that are to be left alone; how many.
+
+    Args:
+        connection: a transaction that writes.
+        addresses: the phones.
+        owner: in whose runs; None for everybody's.
+        code: why.
+        now: when (UTC).
+    """
+    states = (RunState.RELEASED, RunState.SENDING, RunState.PAUSED)
+    under_way = select(runs.c.id).where(runs.c.state.in_(states))
+    if owner is not None:
+        under_way = under_way.where(runs.c.owner == owner)
+    withdrawn = 0
+    for some in slices(addresses):
+        statement = update(messages).where(
+            messages.c.run_id.in_(under_way),
+            _is(MessageState.QUEUED),
+            messages.c.address.in_(some),
+        )
+        values = {"state": MessageState.CANCELLED, "code": code, "settled_at": now}
+        withdrawn += connection.execute(statement.values(**values)).rowcount
+    return withdrawn
 
 
 def expire_queued(connection: Connection, run_id: int, *, now: datetime) -> int:

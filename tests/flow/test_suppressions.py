@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
+
 import pytest
 
 from tests.flow.conftest import Office
@@ -68,3 +71,16 @@ def test_a_file_with_a_fault_changes_nothing(office: Office, content: str, words
 def test_a_wrong_command(office: Office, words: tuple[str, ...], said: str) -> None:
     refused = office.run("suppressions", *words)
     assert (2, True) == (refused.returncode, said in refused.stderr), refused.stderr
+
+
+def test_what_waits_in_a_run_under_way_is_withdrawn(office: Office) -> None:
+    """From now on means now: a run that goes on later passes the phone over, too."""
+    phone = office.extract()[1].rsplit(",", 1)[1]
+    office.run("send", "c12-statement", "--period", "2019-06")
+    with closing(sqlite3.connect(office.folder / "ledger.db")) as ledger, ledger:
+        ledger.execute("UPDATE runs SET state = 'paused', held_because = 'x', finished_at = NULL")
+        ledger.execute("UPDATE messages SET state = 'queued', gateway = NULL, settled_at = NULL")
+    assert 0 == office.run("suppressions", "add", phone, "--reason", "asked").returncode
+    assert [("TA0001A", "suppressed")] == office.rows(
+        "SELECT subject, code FROM messages WHERE state = 'cancelled'"
+    )
