@@ -32,7 +32,7 @@ from smsengine.reports import exports
 from smsengine.reports.accounts import Account, account
 from smsengine.service import fence, missed, sender
 from smsengine.service.bootstrap import Engine
-from smsengine.service.in_force import require_run_in_force
+from smsengine.service.in_force import permit
 from smsengine.service.people import own_account
 from smsengine.store import runs as stored
 from smsengine.text.numerals import money
@@ -172,8 +172,13 @@ def resume(engine: Engine, run_id: int, *, yes: bool, as_json: bool) -> None:
     if run.state is RunState.PAUSED and not yes:
         say(f"It was paused: {run.held_because}", stderr=True)
         click.confirm("Go on?", abort=True, err=True)
-    require_run_in_force(engine, run)
-    release.resume(engine.store, run, clock=engine.clock, actor=own_account())
+    release.resume(
+        engine.store,
+        run,
+        clock=engine.clock,
+        actor=own_account(),
+        permit=permit(engine, run),
+    )
     _send(engine, run_id, as_json=as_json)
 
 

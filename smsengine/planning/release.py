@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
@@ -68,13 +68,22 @@ def require_releasable(run: Run) -> None:
         raise RefusedError(f"Run {run.id} ({run.label}) is {run.state}; it cannot be released.")
 
 
+#: Looks, within a transaction, whether a run's notice may still be sent, or raises RefusedError;
+#: returns the topics of the Centre of which it tells a part.
+Permit = Callable[[Connection], Sequence[str]]
+
+
+def _anyway(_connection: Connection) -> Sequence[str]:
+    return ()
+
+
 def release(
-    store: Store, run: Run, *, key: bytes, clock: Clock, actor: str, overlaps: Sequence[str] = ()
+    store: Store, run: Run, *, key: bytes, clock: Clock, actor: str, permit: Permit = _anyway
 ) -> Run:
     """Let a planned or held run be sent; where another process was quicker, its word stands.
 
     Who must be left alone since it was planned, or has the Centre's notice on one of the topics
-    ``overlaps`` by now, is withdrawn from it.
+    that ``permit`` names by now, is withdrawn from it.
 
     Raises:
         RefusedError: it is in no state to be released.
@@ -84,6 +93,7 @@ def release(
     check_seal(store, run, key)
     now = clock.now()
     with store.write() as connection:
+        overlaps = permit(connection)
         current = runs.get(connection, run.id, locked=True)
         if current is not None and current.state is run.state:
             _withhold(connection, run, key=key, now=now, overlaps=overlaps)
@@ -143,7 +153,7 @@ def pause(store: Store, run: Run, *, clock: Clock, actor: str, reason: str) -> N
         raise RefusedError(f"Run {run.id} ({run.label}) is {run.state}; it cannot be paused.")
 
 
-def resume(store: Store, run: Run, *, clock: Clock, actor: str) -> None:
+def resume(store: Store, run: Run, *, clock: Clock, actor: str, permit: Permit = _anyway) -> None:
     """Go on with a paused run.
 
     One that stopped after a wave goes on with the next: whoever resumes it has looked.
@@ -153,6 +163,7 @@ def resume(store: Store, run: Run, *, clock: Clock, actor: str) -> None:
     """
     now = clock.now()
     with store.write() as connection:
+        permit(connection)
         current = runs.get(connection, run.id, locked=True)
         if current is None or current.state is not RunState.PAUSED:
             state = current.state if current is not None else "gone"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from datetime import date
 from functools import partial
 from pathlib import Path
+
+from sqlalchemy import Connection
 
 from smsengine.config.files import Files
 from smsengine.config.job import CENTRAL, LoadedJob
@@ -14,6 +16,7 @@ from smsengine.config.settings import Settings
 from smsengine.errors import RefusedError, SmsEngineError, StoreError
 from smsengine.governance.findings import FoundError
 from smsengine.lifecycle import VersionState
+from smsengine.planning.release import Permit
 from smsengine.service import refusals
 from smsengine.service.bootstrap import Engine
 from smsengine.service.catalogue import Catalogue
@@ -159,7 +162,18 @@ def require_in_force(engine: Engine, loaded: LoadedJob) -> None:
         raise RefusedError(f"{version.label} is {state}; nothing of it is sent any more.")
 
 
-def require_run_in_force(engine: Engine, run: Run) -> Version | None:
+def permit(engine: Engine, run: Run) -> Permit:
+    """Looks whether a run may be sent while nobody can decide otherwise."""
+
+    def look(connection: Connection) -> Sequence[str]:
+        versions.take_the_floor(connection)
+        version = _in_force(connection, engine, run)
+        return version.overlaps if version is not None else ()
+
+    return look
+
+
+def _in_force(connection: Connection, engine: Engine, run: Run) -> Version | None:
     """See to it that a run's notice was not taken back since it was planned.
 
     One that a newer version has replaced since stays good: this is what was approved then; until
@@ -173,9 +187,7 @@ def require_run_in_force(engine: Engine, run: Run) -> Version | None:
     """
     if not needs_approval(engine.settings, run.owner):
         return None
-    with engine.store.read() as connection:
-        version = versions.get(connection, run.version_id or 0)
-        later = versions.of_job(connection, run.job) if version is not None else ()
+    version = versions.get(connection, run.version_id or 0)
     if version is None:
         raise RefusedError(
             f"Run {run.id} ({run.label}) was planned without an approval; cancel it."
@@ -184,7 +196,7 @@ def require_run_in_force(engine: Engine, run: Run) -> Version | None:
     if version.state not in good or version.has_expired(engine.today):
         state = "expired" if version.state in good else version.state
         raise RefusedError(f"Run {run.id} ({run.label}) is of {version.label}, which is {state}.")
-    for each in later:
+    for each in versions.of_job(connection, run.job):
         if each.number > version.number and each.was_taken_back:
             raise RefusedError(
                 f"Run {run.id} ({run.label}) is of {version.label}; {each.label}, which replaced"

@@ -114,9 +114,15 @@ class Reception:
             )
         base = settings.web.public_url or f"http://{question.headers.get('host', '')}"
         query = question.target.partition("?")[2]
+        try:
+            fields = dict(parse_qsl(query, keep_blank_values=True, max_num_fields=200))
+        except ValueError:
+            raise RefusedError(
+                HTTPStatus.BAD_REQUEST, "unreadable", "It has too many fields."
+            ) from None
         return Callback(
             method=question.method,
-            query=dict(parse_qsl(query, keep_blank_values=True, max_num_fields=200)),
+            query=fields,
             headers=question.headers,
             body=question.body,
             token=token,

@@ -19,7 +19,7 @@ from smsengine.receipts.matching import store_receipts
 from smsengine.sending.tending import recover
 from smsengine.service import fence
 from smsengine.service.bootstrap import Engine
-from smsengine.service.in_force import require_in_force, require_run_in_force
+from smsengine.service.in_force import permit, require_in_force
 from smsengine.service.orders import order_for
 from smsengine.store import outbox, runs
 from smsengine.store.all_tables import metadata
@@ -118,14 +118,13 @@ def may_hear_more(engine: Engine, run: Run) -> bool:
 
 def release_run(engine: Engine, run: Run, actor: str) -> Run:
     """Check the seal and the notice's approval, and let a run be sent."""
-    version = require_run_in_force(engine, run)
     return release.release(
         engine.store,
         run,
         key=engine.key,
         clock=engine.clock,
         actor=actor,
-        overlaps=version.overlaps if version is not None else (),
+        permit=permit(engine, run),
     )
 
 

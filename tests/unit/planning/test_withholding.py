@@ -159,7 +159,7 @@ def released(office: Office, run: Run) -> list[tuple[Any, ...]]:
         key=KEY,
         clock=office.clock,
         actor="test",
-        overlaps=("c12-statement",),
+        permit=lambda _connection: ("c12-statement",),
     )
     said = "SELECT subject, state, code FROM messages WHERE run_id = ? ORDER BY id"
     return office.all(said, run.id)

@@ -201,6 +201,7 @@ def test_it_is_answered_when_it_is_in_the_ledger(house: House) -> None:
         (f"/callbacks/nobody/{TOKEN}", b"G-1", 404, ("", "unknown")),
         (f"/callbacks/telco/{TOKEN}", b"G-1 ?", 400, ("telco", "unreadable")),
         (f"/callbacks/telco/{TOKEN}", b"\xff\xfe", 400, ("telco", "unreadable")),
+        (f"/callbacks/telco/{TOKEN}?{'a=1&' * 201}", b"G-1", 400, ("telco", "unreadable")),
         (f"/callbacks/telco/{TOKEN}", b"x" * (MOST_BODY + 1), 413, ("", "rubbish")),
     ],
 )

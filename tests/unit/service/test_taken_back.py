@@ -11,7 +11,7 @@ from smsengine.errors import ConfigError, RefusedError
 from smsengine.planning import release
 from smsengine.service import approvals, sender
 from smsengine.service.bootstrap import Engine
-from smsengine.service.in_force import in_force, require_run_in_force
+from smsengine.service.in_force import in_force, permit
 from smsengine.service.roster import read_roster
 from smsengine.store import runs
 from smsengine.store.runs import Run
@@ -94,8 +94,9 @@ def test_a_run_under_way_is_paused_when_the_last_day_is_over(
     approvals.expire(bureau.engine, bureau.engine.today)
     paused = now(bureau, run)
     assert ("paused", True) == (paused.state, "31/12/2019, is over" in paused.held_because)
-    with pytest.raises(RefusedError, match="which is expired"):
-        require_run_in_force(bureau.engine, paused)
+    allowed, store = permit(bureau.engine, paused), bureau.engine.store
+    with pytest.raises(RefusedError, match="which is expired"), store.write() as connection:
+        allowed(connection)
 
 
 def test_no_office_is_called_as_the_centre_is(bureau: Bureau) -> None:
@@ -163,3 +164,22 @@ def test_a_phone_that_was_texted_by_a_cancelled_run_has_its_text(bureau: Bureau)
     cancel(bureau, run)
     bureau.write(rows=[row.replace("A", "C") for row in ROWS[:2]])
     assert 0 == bureau.plan().messages
+
+
+def test_taken_back_while_the_seal_is_checked(bureau: Bureau) -> None:
+    """Whoever looked before the withdrawal looks again where nobody can decide otherwise."""
+    bureau.approved()
+    run = bureau.plan()
+    allowed = permit(bureau.engine, run)
+    with bureau.engine.store.write() as connection:
+        assert () == allowed(connection)
+    approvals.withdraw(bureau.engine, NAME, AN, reason="wrong words")
+    with pytest.raises(RefusedError, match="which is withdrawn"):
+        release.release(
+            bureau.engine.store,
+            run,
+            key=bureau.engine.key,
+            clock=bureau.clock,
+            actor="test",
+            permit=allowed,
+        )

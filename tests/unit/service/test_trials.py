@@ -53,9 +53,7 @@ def test_one_of_the_offices_phones(bureau: Bureau, to: str) -> None:
 
 @pytest.mark.parametrize("to", ["0910000001", "none", ""])
 def test_nobody_elses_phone(bureau: Bureau, to: str) -> None:
-    with pytest.raises(
-        UsageError, match=r"none of the office's own phones; .*: 090\*\*\*0009"
-    ):
+    with pytest.raises(UsageError, match=r"none of the office's own phones; .*: 090\*\*\*0009"):
         tried(bureau, to)
     assert [] == bureau.outbox()
 
