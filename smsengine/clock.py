@@ -12,6 +12,12 @@ from zoneinfo import ZoneInfo
 VIETNAM = ZoneInfo("Asia/Ho_Chi_Minh")
 
 
+def day_begins(now: datetime) -> datetime:
+    """When the day in Vietnam began that it is now (UTC)."""
+    midnight = now.astimezone(VIETNAM).replace(hour=0, minute=0, second=0, microsecond=0)
+    return midnight.astimezone(UTC)
+
+
 class Clock(Protocol):
     """Tells the time and waits."""
 

@@ -11,12 +11,12 @@ from smsengine.cli.output import say, say_json, table
 from smsengine.errors import SmsEngineError, UsageError
 from smsengine.governance.findings import Language
 from smsengine.period import Period
-from smsengine.service import refusals
+from smsengine.service import auditing
 from smsengine.service.bootstrap import Engine
 from smsengine.service.checks import Checked, check_job
 from smsengine.service.conditions import condition_of
 from smsengine.service.inspection import Golden
-from smsengine.service.people import own_account
+from smsengine.service.people import whoever
 from smsengine.service.scaffold import write_new_job
 from smsengine.text.numerals import money
 
@@ -80,9 +80,7 @@ def check(
     for path in paths:
         checked = check_job(engine, catalogue, path, period)
         checked.language = lang or checked.language
-        account = own_account()
-        findings = checked.findings
-        refusals.note_forbidden(engine, checked.name, findings, actor=account, account=account)
+        auditing.forbidden(engine, whoever(), checked.name, checked.findings)
         faulty += bool(checked.faults)
         if as_json:
             say_json(_facts(checked))

@@ -17,7 +17,7 @@ from smsengine.reports.accounts import account
 from smsengine.service import fence, sender, trials
 from smsengine.service.bootstrap import Engine
 from smsengine.service.in_force import in_force
-from smsengine.service.people import own_account
+from smsengine.service.people import whoever
 from smsengine.service.preview import Preview, preview_job
 from smsengine.service.trying import told
 from smsengine.store.runs import Run
@@ -153,7 +153,7 @@ def _refuse_beside_trial(*, trial: bool, others: bool) -> None:
 def _try_out(engine: Engine, job: str, to: str | None, *, as_json: bool) -> Exit:
     """Send a notice to its office's own phones; 1 where one of them was not accepted."""
     code = Exit.DONE
-    for tried in trials.try_out(engine, job, to=to, account=own_account()):
+    for tried in trials.try_out(engine, job, to=to, actor=whoever()):
         if tried.outcome.kind is not OutcomeKind.ACCEPTED:
             code = Exit.LOOK
         if as_json:

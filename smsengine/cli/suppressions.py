@@ -18,9 +18,10 @@ from smsengine.config.job import CENTRAL
 from smsengine.errors import ConfigError, RowError, UsageError
 from smsengine.lifecycle import Cause, SkipReason
 from smsengine.phone import Phone, PhoneBook, mask
+from smsengine.service import auditing
 from smsengine.service.bootstrap import Engine
-from smsengine.service.people import own_account
-from smsengine.store import audit, outbox
+from smsengine.service.people import own_account, whoever
+from smsengine.store import outbox
 from smsengine.store import suppressions as stored
 
 _COLUMNS = ("phone", "cause", "reason", "until")
@@ -212,12 +213,5 @@ def _write(engine: Engine, entries: list[_Entry], office: str) -> None:
 def _note(
     engine: Engine, connection: Connection, what: str, phone: Phone, office: str, reason: str = ""
 ) -> None:
-    audit.add(
-        connection,
-        at=engine.clock.now(),
-        actor=own_account(),
-        account=own_account(),
-        what=what,
-        subject=mask(phone.address),
-        detail=f"list of {office} {reason}".strip(),
-    )
+    said = f"list of {office} {reason}".strip()
+    auditing.note(connection, engine, whoever(), what, mask(phone.address), said)

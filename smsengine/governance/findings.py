@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
+from smsengine.config.yaml import Document, Location
 from smsengine.errors import ConfigError
 
 Language = Literal["vi", "en"]
@@ -71,6 +72,26 @@ class Finding:
     mend: Saying
     #: two texts to be shown beside each other, ours first
     beside: tuple[str, str] | None = None
+
+    @classmethod
+    def at(
+        cls,
+        document: Document,
+        where: Location,
+        rule: Rule,
+        weight: Weight,
+        what: Saying,
+        mend: Saying,
+    ) -> Finding:
+        """Something that stands at a key of a YAML file."""
+        return cls(
+            rule=rule,
+            weight=weight,
+            file=str(document.path),
+            line=document.line(where),
+            what=what,
+            mend=mend,
+        )
 
     @property
     def is_good(self) -> bool:

@@ -42,6 +42,15 @@ def _words(source: str) -> str:
     return "\n".join(unidecode(line).lower() for line in plain.split("\n"))
 
 
+def _allowed(allowed: Sequence[str]) -> Saying:
+    """How to mend what names something that is not allowed."""
+    listed = ", ".join(allowed) or "-"
+    return Saying(
+        vi=f"Bỏ đi, hoặc đề nghị Trung tâm cho phép (đang cho phép: {listed}).",
+        en=f"Take it out, or ask the Centre to allow it (allowed: {listed}).",
+    )
+
+
 def links(source: str, allowed: Sequence[str]) -> Iterator[Said]:
     """Web sites that are not among the allowed ones, nor below one of them."""
     words = _words(source)
@@ -49,15 +58,11 @@ def links(source: str, allowed: Sequence[str]) -> Iterator[Said]:
         name = re.sub(r"\s|\[|\]|\(|\)", "", found[0])
         host = re.sub(r"^https?://", "", name).split("/")[0].split(":")[0].removeprefix("www.")
         if not any(host == each or host.endswith(f".{each}") for each in map(str.lower, allowed)):
-            listed = ", ".join(allowed) or "-"
             yield Said(
                 "link",
                 words.count("\n", 0, found.start()) + 1,
                 Saying(vi=f"Có địa chỉ web {name!r}.", en=f"Names the web site {name!r}."),
-                Saying(
-                    vi=f"Bỏ đi, hoặc đề nghị Trung tâm cho phép (đang cho phép: {listed}).",
-                    en=f"Take it out, or ask the Centre to allow it (allowed: {listed}).",
-                ),
+                _allowed(allowed),
             )
 
 
@@ -67,17 +72,13 @@ def phones(source: str, allowed: Sequence[str]) -> Iterator[Said]:
     known = {_digits(each) for each in allowed}
     for found in _PHONE.finditer(words):
         if _digits(found[0]) not in known:
-            listed = ", ".join(allowed) or "-"
             yield Said(
                 "phone",
                 words.count("\n", 0, found.start()) + 1,
                 Saying(
                     vi=f"Có số điện thoại {found[0]!r}.", en=f"Names the phone number {found[0]!r}."
                 ),
-                Saying(
-                    vi=f"Bỏ đi, hoặc đề nghị Trung tâm cho phép (đang cho phép: {listed}).",
-                    en=f"Take it out, or ask the Centre to allow it (allowed: {listed}).",
-                ),
+                _allowed(allowed),
             )
 
 

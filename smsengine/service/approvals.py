@@ -15,17 +15,14 @@ from sqlalchemy import Connection
 from smsengine.config.job import CENTRAL, LoadedJob
 from smsengine.errors import RefusedError, UsageError
 from smsengine.lifecycle import VersionState
-from smsengine.service import refusals
+from smsengine.service import auditing
 from smsengine.service.bootstrap import Engine
-from smsengine.service.checks import check_job
-from smsengine.service.in_force import load_version
-from smsengine.service.inspection import bad, inspect
-from smsengine.service.people import ANY, Actor
+from smsengine.service.checks import Checked, check_job
+from smsengine.service.in_force import require_whole
+from smsengine.service.inspection import Inspection, bad, inspect
+from smsengine.service.people import ANY, Actor, program
 from smsengine.store import audit, runs, versions
 from smsengine.store.versions import Version
-
-#: Who does what no person does.
-_PROGRAM = "smsengine"
 
 
 def submit(engine: Engine, name: str, actor: Actor) -> Version:
@@ -38,28 +35,17 @@ def submit(engine: Engine, name: str, actor: Actor) -> Version:
         ConfigError: its files are wrong.
         RefusedError: it is not the actor's, is known already, or something is wrong with it.
     """
-    catalogue = engine.catalogue()
-    path = catalogue.path_of(name)
-    _require_own(engine, name, catalogue.owner_of(path), actor)
-    checked = check_job(engine, catalogue, path)
-    who = {"actor": actor.name, "account": actor.account}
-    refusals.note_forbidden(engine, name, checked.findings, **who)
-    wrong = bad(checked.findings, overridden=True)
-    sentences = [each.sentence(checked.language) for each in wrong] + checked.extract_faults
-    if sentences or checked.loaded is None:
-        listed = "\n".join(sentences)
-        raise RefusedError(f"{listed}\nMend it, and look again: smsengine jobs check {name}")
-    loaded = checked.loaded
-    files, now, job = loaded.read_all(), engine.clock.now(), loaded.job
+    checked, loaded = _looked_at(engine, name, actor)
+    files, job = loaded.read_all(), loaded.job
     with engine.store.write() as connection:
         versions.take_the_floor(connection)
         _require_new(connection, name, files.content_hash)
-        _require_free_topic(connection, loaded)
+        _require_free_topic(connection, loaded.owner, job.topic)
         before = versions.standing(connection, name, VersionState.SUBMITTED)
         if before is not None:
             because = "A newer one was handed in."
             versions.move(connection, before.id, VersionState.WITHDRAWN, reason=because)
-            _note(connection, engine, actor, "withdrawn", before.label, because)
+            auditing.note(connection, engine, actor, "withdrawn", before.label, because)
         version = versions.submit(
             connection,
             job=name,
@@ -71,16 +57,31 @@ def submit(engine: Engine, name: str, actor: Actor) -> Version:
             overlaps=checked.related,
             expires=job.expires,
             by=actor.name,
-            at=now,
+            at=engine.clock.now(),
         )
-        _note(connection, engine, actor, "submitted", version.label, version.content_hash)
+        auditing.note(connection, engine, actor, "submitted", version.label, version.content_hash)
     return version
+
+
+def _looked_at(engine: Engine, name: str, actor: Actor) -> tuple[Checked, LoadedJob]:
+    """A notice of the actor's own office in which nothing is wrong."""
+    catalogue = engine.catalogue()
+    path = catalogue.path_of(name)
+    _require_own(engine, name, catalogue.owner_of(path), actor)
+    checked = check_job(engine, catalogue, path)
+    auditing.forbidden(engine, actor, name, checked.findings)
+    wrong = bad(checked.findings, overridden=True)
+    sentences = [each.sentence(checked.language) for each in wrong] + checked.extract_faults
+    if sentences or checked.loaded is None:
+        listed = "\n".join(sentences)
+        raise RefusedError(f"{listed}\nMend it, and look again: smsengine jobs check {name}")
+    return checked, checked.loaded
 
 
 def _require_own(engine: Engine, name: str, owner: str, actor: Actor) -> None:
     if actor.office != owner:
         said = f"{actor.name} works for {actor.office}; the notice is {owner}'s."
-        refusals.note(engine, name, said, actor=actor.name, account=actor.account)
+        auditing.refused(engine, actor, name, said)
         raise RefusedError(said)
 
 
@@ -91,12 +92,12 @@ def _require_new(connection: Connection, name: str, content_hash: str) -> None:
             raise RefusedError(f"{known.label} is the same and is {state} already.")
 
 
-def _require_free_topic(connection: Connection, loaded: LoadedJob) -> None:
+def _require_free_topic(connection: Connection, owner: str, topic: str) -> None:
     """A topic has one owner, whether its files still lie there or not."""
-    others = versions.owners_of_topic(connection, loaded.job.topic) - {loaded.owner}
+    others = versions.owners_of_topic(connection, topic) - {owner}
     if others:
         raise RefusedError(
-            f"The topic {loaded.job.topic!r} belongs to {', '.join(sorted(others))}; name your own."
+            f"The topic {topic!r} belongs to {', '.join(sorted(others))}; name your own."
         )
 
 
@@ -125,36 +126,42 @@ def approve(engine: Engine, version: Version, actor: Actor, *, reason: str = "")
     """
     try:
         _require_other(engine, version, actor)
-        loaded = load_version(engine.catalogue(), version)
-        _require_good(engine, version, reason)
+        inspected = _require_good(engine, version, actor, reason)
     except RefusedError as error:
-        said = str(error)
-        refusals.note(engine, version.job, said, actor=actor.name, account=actor.account)
+        auditing.refused(engine, actor, version.job, str(error))
         raise
-    now = engine.clock.now()
     with engine.store.write() as connection:
         versions.take_the_floor(connection)
-        _require_free_topic(connection, loaded)
+        _require_free_topic(connection, version.owner, version.topic)
         before = versions.standing(connection, version.job, VersionState.APPROVED)
         if before is not None and before.id != version.id:
             versions.move(connection, before.id, VersionState.REPLACED)
-        decided = {"decided_by": actor.name, "decided_at": now, "reason": reason}
-        versions.move(connection, version.id, VersionState.APPROVED, **decided)
+        versions.approve(
+            connection,
+            version.id,
+            by=actor.name,
+            at=engine.clock.now(),
+            reason=reason,
+            overlaps=inspected.related,
+        )
         said = f"{version.content_hash} {reason}".strip()
-        _note(connection, engine, actor, "approved", version.label, said)
+        auditing.note(connection, engine, actor, "approved", version.label, said)
         after = versions.get(connection, version.id)
     assert after is not None
     return after
 
 
-def _require_good(engine: Engine, version: Version, reason: str) -> None:
-    """What was good when it was handed in may not be good any more."""
+def _require_good(engine: Engine, version: Version, actor: Actor, reason: str) -> Inspection:
+    """What was good when it was handed in may not be good any more, and may overlap with more."""
+    require_whole(version)
     catalogue = engine.catalogue()
     inspected = inspect(engine, catalogue, catalogue.place_of(version.job), version.files)
+    auditing.forbidden(engine, actor, version.job, inspected.findings)
     wrong = bad(inspected.findings, overridden=bool(reason))
     if wrong:
         listed = "\n".join(each.sentence("en") for each in wrong)
         raise RefusedError(f"{version.label} is not approved:\n{listed}")
+    return inspected
 
 
 def reject(engine: Engine, version: Version, actor: Actor, *, reason: str) -> None:
@@ -169,7 +176,7 @@ def reject(engine: Engine, version: Version, actor: Actor, *, reason: str) -> No
         versions.take_the_floor(connection)
         decided = {"decided_by": actor.name, "decided_at": engine.clock.now(), "reason": reason}
         versions.move(connection, version.id, VersionState.REJECTED, **decided)
-        _note(connection, engine, actor, "rejected", version.label, reason)
+        auditing.note(connection, engine, actor, "rejected", version.label, reason)
 
 
 def _require_other(engine: Engine, version: Version, actor: Actor) -> None:
@@ -218,7 +225,7 @@ def withdraw(engine: Engine, name: str, actor: Actor, *, reason: str) -> Sequenc
             )
         for version in standing:
             versions.move(connection, version.id, VersionState.WITHDRAWN, reason=reason)
-            _note(connection, engine, actor, "withdrawn", version.label, reason)
+            auditing.note(connection, engine, actor, "withdrawn", version.label, reason)
         because = f"{standing[-1].label} was withdrawn: {reason}"
         for run in runs.under_way(connection):
             if run.job == name:
@@ -238,8 +245,9 @@ def expire(engine: Engine, day: date) -> Sequence[Version]:
         ]
         for version in over:
             versions.move(connection, version.id, VersionState.EXPIRED)
-            actor = Actor(name=_PROGRAM, account=engine.identity, office=CENTRAL)
-            _note(connection, engine, actor, "expired", version.label, f"on {version.expires}")
+            auditing.note(
+                connection, engine, program(), "expired", version.label, f"on {version.expires}"
+            )
         _stop_expired(connection, engine, day)
     return over
 
@@ -251,18 +259,4 @@ def _stop_expired(connection: Connection, engine: Engine, day: date) -> None:
         if version is not None and version.has_expired(day):
             because = f"The last day of {version.label}, {version.expires:%d/%m/%Y}, is over."
             now = engine.clock.now()
-            runs.stop(connection, run.id, because=because, at=now, actor=_PROGRAM)
-
-
-def _note(
-    connection: Connection, engine: Engine, actor: Actor, what: str, subject: str, detail: str
-) -> None:
-    audit.add(
-        connection,
-        at=engine.clock.now(),
-        actor=actor.name,
-        account=actor.account,
-        what=what,
-        subject=subject,
-        detail=detail,
-    )
+            runs.stop(connection, run.id, because=because, at=now, actor=program().name)

@@ -15,11 +15,11 @@ from smsengine.config.files import Role
 from smsengine.config.job import CENTRAL, LoadedJob, load_job
 from smsengine.config.job_places import claims_of
 from smsengine.config.settings import Settings
-from smsengine.config.yaml import Document, Location
+from smsengine.config.yaml import Document
 from smsengine.errors import ConfigError, UsageError
 from smsengine.gateways.base import Kind
 from smsengine.governance import grants
-from smsengine.governance.findings import Finding, FoundError, Rule, Saying, Weight
+from smsengine.governance.findings import Finding, FoundError, Weight
 from smsengine.sending.routing import Route
 from smsengine.service.house_rules import misfits, registered_of
 
@@ -104,13 +104,7 @@ class Catalogue:
         for path, claim in self.claims.items():
             if claim.owner == CENTRAL:
                 with suppress(ConfigError):
-                    loaded = load_job(
-                        path,
-                        jobs=self.settings.jobs,
-                        templates=self.settings.templates,
-                        data=self.settings.data,
-                        sources=self.settings.sources,
-                    )[0]
+                    loaded, _ = self._read(path)
                     found.append((claim, loaded.template(loaded.files)))
         return found
 
@@ -129,14 +123,7 @@ class Catalogue:
         if _is_pretended(path):
             raise ConfigError(f"{path}: no office is called {CENTRAL!r}; rename the folder.")
         settings = self.settings
-        loaded, document = load_job(
-            path,
-            jobs=settings.jobs,
-            templates=settings.templates,
-            data=settings.data,
-            kept=kept,
-            sources=settings.sources,
-        )
+        loaded, document = self._read(path, kept)
         job = loaded.job
         if loaded.owner != CENTRAL:
             self._refuse_excess(loaded, document)
@@ -151,10 +138,23 @@ class Catalogue:
             raise document.error((key,), fault)
         return loaded.model_copy(update={"registered": registered}), document
 
+    def _read(
+        self, path: Path, kept: Mapping[Role, str] | None = None
+    ) -> tuple[LoadedJob, Document]:
+        settings = self.settings
+        return load_job(
+            path,
+            jobs=settings.jobs,
+            templates=settings.templates,
+            data=settings.data,
+            kept=kept,
+            sources=settings.sources,
+        )
+
     def _refuse_excess(self, loaded: LoadedJob, document: Document) -> None:
         """An office's notice uses what the office was granted, and nothing else."""
         found = [
-            document_finding(document, rule, where, what, mend)
+            Finding.at(document, where, rule, Weight.FORBIDDEN, what, mend)
             for rule, where, what, mend in grants.faults(loaded, self.settings.offices, self.today)
         ]
         if found:
@@ -178,17 +178,3 @@ class Catalogue:
 def _is_pretended(path: Path) -> bool:
     """Say whether a job file lies in a folder of offices that is called as the Centre is."""
     return path.parent.name == CENTRAL and path.parent.parent.name == "provinces"
-
-
-def document_finding(
-    document: Document, rule: Rule, where: Location, what: Saying, mend: Saying
-) -> Finding:
-    """Something forbidden that stands at a key of a file."""
-    return Finding(
-        rule=rule,
-        weight=Weight.FORBIDDEN,
-        file=str(document.path),
-        line=document.line(where),
-        what=what,
-        mend=mend,
-    )

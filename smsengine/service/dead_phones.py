@@ -6,16 +6,16 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
-from smsengine.lifecycle import Cause, MessageState
+from smsengine.lifecycle import Cause, MessageState, SkipReason
+from smsengine.service import auditing
 from smsengine.service.bootstrap import Engine
-from smsengine.service.people import own_account
-from smsengine.store import audit, runs, strikes, suppressions
+from smsengine.service.people import program
+from smsengine.store import outbox, runs, strikes, suppressions
 
 #: Receipts have come by then.
 _AFTER = timedelta(days=3)
 _ALONE_FOR = timedelta(days=180)
 _CHUNK = 5_000
-_US = "smsengine"
 
 
 def look(engine: Engine, now: datetime) -> str:
@@ -34,7 +34,7 @@ def _count(engine: Engine, run_id: int, now: datetime) -> int:
             return 0
         strikes.clear(connection, sorted(reached))
         alone = _strike(engine, connection, sorted(missed), now)
-        runs.note(connection, run_id, at=now, actor=_US, what=strikes.COUNTED)
+        runs.note(connection, run_id, at=now, actor=program().name, what=strikes.COUNTED)
     return alone
 
 
@@ -61,6 +61,7 @@ def _strike(engine: Engine, connection: Connection, missed: list[str], now: date
     """One strike more for each phone; those that have enough are left alone."""
     by_hash = {_hash(engine, address): address for address in missed}
     times = strikes.add(connection, sorted(by_hash), at=now)
+    us = program()
     dead = [digest for digest, count in times.items() if count >= engine.settings.caps.dead_after]
     for digest in dead:
         reason = f"{times[digest]} texts in a row did not reach it"
@@ -71,18 +72,18 @@ def _strike(engine: Engine, connection: Connection, missed: list[str], now: date
             office="central",
             cause=Cause.DEAD,
             reason=reason,
-            by=_US,
+            by=us.name,
             at=now,
             until=now + _ALONE_FOR,
         )
-        audit.add(
-            connection,
-            at=now,
-            actor=_US,
-            account=own_account(),
-            what="list-added",
-            subject=suppressions.masked(by_hash[digest]),
-            detail=reason,
-        )
+        subject = suppressions.masked(by_hash[digest])
+        auditing.note(connection, engine, us, "list-added", subject, reason)
+    outbox.leave_alone(
+        connection,
+        [by_hash[digest] for digest in dead],
+        owner=None,
+        code=SkipReason.SUPPRESSED,
+        now=now,
+    )
     strikes.clear(connection, dead)
     return len(dead)

@@ -17,10 +17,10 @@ from smsengine.errors import RefusedError, SmsEngineError, StoreError
 from smsengine.governance.findings import FoundError
 from smsengine.lifecycle import VersionState
 from smsengine.planning.release import Permit
-from smsengine.service import refusals
+from smsengine.service import auditing
 from smsengine.service.bootstrap import Engine
 from smsengine.service.catalogue import Catalogue
-from smsengine.service.people import own_account
+from smsengine.service.people import program
 from smsengine.store import versions
 from smsengine.store.runs import Run
 from smsengine.store.versions import Version
@@ -80,8 +80,7 @@ def in_force(engine: Engine, name: str) -> LoadedJob:
     try:
         return load_version(catalogue, version)
     except FoundError as error:
-        who = {"actor": "smsengine", "account": own_account()}
-        refusals.note_forbidden(engine, name, error.findings, **who)
+        auditing.forbidden(engine, program(), name, error.findings)
         raise
 
 
@@ -137,10 +136,19 @@ def load_version(catalogue: Catalogue, version: Version) -> LoadedJob:
         ConfigError: it does not fit the installation any more.
         StoreError: what is kept is not what was submitted.
     """
-    if Files(version.files).content_hash != version.content_hash:
-        raise StoreError(f"What the ledger keeps of {version.label} is not what was submitted.")
+    require_whole(version)
     loaded, _ = catalogue.load(catalogue.place_of(version.job), kept=version.files)
     return loaded.model_copy(update={"version": version.id, "overlaps": version.overlaps})
+
+
+def require_whole(version: Version) -> None:
+    """See to it that the bytes that are kept are those that were handed in.
+
+    Raises:
+        StoreError: they are not.
+    """
+    if Files(version.files).content_hash != version.content_hash:
+        raise StoreError(f"What the ledger keeps of {version.label} is not what was submitted.")
 
 
 def require_in_force(engine: Engine, loaded: LoadedJob) -> None:

@@ -12,7 +12,7 @@ from smsengine.config.job import CENTRAL, GoldenCase, LoadedJob
 from smsengine.config.yaml import Document
 from smsengine.errors import ConfigError, RowError
 from smsengine.governance import golden, translation, wording
-from smsengine.governance.findings import Finding, FoundError, Rule, Saying, Weight
+from smsengine.governance.findings import Finding, FoundError, Saying, Weight
 from smsengine.governance.similarity import likeness
 from smsengine.period import Period
 from smsengine.planning.messages import Composer
@@ -92,7 +92,7 @@ def inspect(
         found.findings += _of_days(engine, loaded, document)
         found.findings += _of_golden(loaded, document, template)
         _compare(engine, catalogue, loaded, words, found)
-    _render(engine, loaded, document, found)
+    _render(engine, loaded, document, period, found)
     return found
 
 
@@ -139,10 +139,11 @@ def _of_days(engine: Engine, loaded: LoadedJob, document: Document) -> Iterator[
     if 0 <= left <= _LONGEST_DAYS:
         return
     over = left < 0
-    yield _finding(
+    yield Finding.at(
         document,
-        "expires",
         ("expires",),
+        "expires",
+        Weight.WRONG,
         Saying(vi="Ngày này đã qua.", en="This day is over.")
         if over
         else Saying(vi="Ngày này xa hơn hai năm.", en="This day is more than two years ahead."),
@@ -159,20 +160,7 @@ def _of_golden(
     for case in golden.needed(loaded.job, template.variables):
         if case not in loaded.job.golden:
             what, mend = golden.lacking(case)
-            yield _finding(document, "golden", ("golden",), what, mend)
-
-
-def _finding(
-    document: Document, rule: Rule, where: tuple[str | int, ...], what: Saying, mend: Saying
-) -> Finding:
-    return Finding(
-        rule=rule,
-        weight=Weight.WRONG,
-        file=str(document.path),
-        line=document.line(where),
-        what=what,
-        mend=mend,
-    )
+            yield Finding.at(document, ("golden",), "golden", Weight.WRONG, what, mend)
 
 
 def _compare(
@@ -220,7 +208,9 @@ class _MadeUp:
         return Row(1, tuple(values.get(name) for name in self._columns))
 
 
-def _render(engine: Engine, loaded: LoadedJob, document: Document, found: Inspection) -> None:
+def _render(
+    engine: Engine, loaded: LoadedJob, document: Document, period: Period, found: Inspection
+) -> None:
     """Make the texts of the golden rows, with what they would cost."""
     if not loaded.job.golden:
         return
@@ -228,7 +218,7 @@ def _render(engine: Engine, loaded: LoadedJob, document: Document, found: Inspec
     told = loaded.model_copy(
         update={"job": loaded.job.model_copy(update={"recipient": nobody})},
     )
-    period, made_up = Period.due(loaded.job.period, engine.clock.now()), _MadeUp(loaded)
+    made_up = _MadeUp(loaded)
     recipe = recipe_for(engine, told, period, made_up, key=_NO_KEY, files=loaded.files)
     composer, prices = Composer(recipe), engine.prices_today(loaded.job.gateway)
     for case, values in loaded.job.golden.items():
@@ -247,10 +237,11 @@ def _render(engine: Engine, loaded: LoadedJob, document: Document, found: Inspec
 
 
 def _skipped(document: Document, case: GoldenCase, because: str) -> Finding:
-    return _finding(
+    return Finding.at(
         document,
-        "golden",
         ("golden", case),
+        "golden",
+        Weight.WRONG,
         Saying(
             vi=f"Dòng mẫu {case} không thành tin: {because}",
             en=f"The golden row {case} becomes no text: {because}",

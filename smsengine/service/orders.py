@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, datetime, time
 from decimal import Decimal
 
-from smsengine.clock import VIETNAM
+from smsengine.clock import day_begins
 from smsengine.config.files import Files, Role
 from smsengine.config.job import CENTRAL, Job, LoadedJob
 from smsengine.config.registered import Registered, load_registered, registered_path
@@ -140,8 +139,7 @@ def _quota(engine: Engine, loaded: LoadedJob) -> Quota | None:
     office = engine.settings.offices.get(loaded.owner)
     if office is None or loaded.owner == CENTRAL:
         return None
-    begins = datetime.combine(engine.today, time(), tzinfo=VIETNAM)
-    return Quota(since=begins.astimezone(UTC), most=office.daily)
+    return Quota(since=day_begins(engine.clock.now()), most=office.daily)
 
 
 def _stop_rules(job: Job) -> StopRules:

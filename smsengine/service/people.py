@@ -6,6 +6,7 @@ import os
 import pwd
 from dataclasses import dataclass
 
+from smsengine.config.job import CENTRAL
 from smsengine.config.offices import May, Person
 from smsengine.config.settings import Settings
 from smsengine.errors import RefusedError, UsageError
@@ -30,6 +31,17 @@ def own_account() -> str:
         return pwd.getpwuid(number).pw_name
     except KeyError:  # a container may run under a number without a name
         return f"uid-{number}"
+
+
+def whoever() -> Actor:
+    """Who works under this account, where it does not matter which person that is."""
+    account = own_account()
+    return Actor(name=account, account=account, office="")
+
+
+def program() -> Actor:
+    """The program itself, for what no person does."""
+    return Actor(name="smsengine", account=own_account(), office=CENTRAL)
 
 
 def acting(settings: Settings, may: May, *, named: str | None, account: str) -> Actor:

@@ -5,19 +5,19 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, time
 
-from smsengine.clock import VIETNAM
+from smsengine.clock import day_begins
 from smsengine.config.job import LoadedJob
 from smsengine.config.offices import Office
 from smsengine.errors import RefusedError, RowError, UsageError
 from smsengine.gateways.base import Outbound, Outcome
 from smsengine.phone import Phone, PhoneBook, mask
 from smsengine.planning.messages import HouseRules, prove_rules
-from smsengine.service import trying
+from smsengine.service import auditing, trying
 from smsengine.service.bootstrap import Engine
 from smsengine.service.checks import Checked, check_job
 from smsengine.service.inspection import bad
+from smsengine.service.people import Actor
 from smsengine.service.trying import Trial
 from smsengine.store import audit
 from smsengine.text.gsm import measure
@@ -39,7 +39,7 @@ class Tried:
 
 
 def try_out(
-    engine: Engine, name: str, *, to: str | None, account: str, anyway: bool = False
+    engine: Engine, name: str, *, to: str | None, actor: Actor, anyway: bool = False
 ) -> Iterator[Tried]:
     """Send a notice's golden rows, or its first text where it has none, to its office's phones.
 
@@ -47,7 +47,7 @@ def try_out(
         engine: the installation.
         name: the notice, as its files lie on the disk.
         to: one of the office's phones; None for all of them.
-        account: under which the command is run.
+        actor: who asked for it.
         anyway: also outside the hours in which people are texted.
 
     Raises:
@@ -73,8 +73,8 @@ def try_out(
         for phone in phones:
             message = _message(phone, f"{_MARK}{text}", rules)
             trial = Trial(gateway=gateway, message=message)
-            _note(engine, name, account, f"{case} to {trial.to}")
-            outcome = trying.send(engine, trial, actor=account, anyway=anyway)
+            _note(engine, actor, name, f"{case} to {trial.to}")
+            outcome = trying.send(engine, trial, actor=actor.name, anyway=anyway)
             yield Tried(case=case, to=trial.to, text=trial.message.text, outcome=outcome)
 
 
@@ -124,7 +124,7 @@ def _message(phone: Phone, text: str, rules: HouseRules) -> Outbound:
 
 
 def _require_few(engine: Engine, loaded: LoadedJob, count: int) -> None:
-    begins = datetime.combine(engine.today, time(), tzinfo=VIETNAM).astimezone(UTC)
+    begins = day_begins(engine.clock.now())
     with engine.store.read() as connection:
         before = audit.count(connection, what=_WHAT, about=f"{loaded.owner}/", since=begins)
     if before + count > MOST_A_DAY:
@@ -134,15 +134,7 @@ def _require_few(engine: Engine, loaded: LoadedJob, count: int) -> None:
         )
 
 
-def _note(engine: Engine, name: str, account: str, detail: str) -> None:
+def _note(engine: Engine, actor: Actor, name: str, detail: str) -> None:
     """Before the first byte leaves."""
     with engine.store.write() as connection:
-        audit.add(
-            connection,
-            at=engine.clock.now(),
-            actor=account,
-            account=account,
-            what=_WHAT,
-            subject=name,
-            detail=detail,
-        )
+        auditing.note(connection, engine, actor, _WHAT, name, detail)

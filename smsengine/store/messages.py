@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
+    ColumnElement,
     Connection,
     Executable,
     RowMapping,
@@ -251,24 +252,23 @@ def withdraw(connection: Connection, run_id: int, subjects: Sequence[str]) -> Se
     """Take every message about these subjects out of a run that is still being planned.
 
     Returns:
-        row_number, subject, text_hash, segments, network and template of each.
+        What the accounts need of each, as ``take_out`` gives it.
     """
     taken: list[Any] = []
     for some in slices(subjects):
-        statement = (
-            delete(messages)
-            .where(messages.c.run_id == run_id, messages.c.subject.in_(some))
-            .returning(
-                messages.c.row_number,
-                messages.c.subject,
-                messages.c.text_hash,
-                messages.c.segments,
-                messages.c.network,
-                messages.c.template,
-            )
-        )
-        taken += connection.execute(statement).all()
+        taken += take_out(connection, messages.c.run_id == run_id, messages.c.subject.in_(some))
     return taken
+
+
+def take_out(connection: Connection, *which: ColumnElement[bool]) -> Sequence[Any]:
+    """Take messages out of a run that is still being planned.
+
+    Returns:
+        row_number, subject, text_hash, segments, network and template of each.
+    """
+    names = ("row_number", "subject", "text_hash", "segments", "network", "template")
+    statement = delete(messages).where(*which).returning(*(messages.c[name] for name in names))
+    return connection.execute(statement).all()
 
 
 def states(connection: Connection, run_id: int) -> Counter[MessageState]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, delete, func, select
+from sqlalchemy import Connection, func, select
 
 from smsengine.lifecycle import MessageState
 from smsengine.store.fitting import slices
+from smsengine.store.messages import take_out
 from smsengine.store.tables import messages, runs
 
 
@@ -51,22 +52,6 @@ def told_addresses(
 
 
 def take(connection: Connection, message_ids: Sequence[int]) -> Iterator[Sequence[Any]]:
-    """Take messages out of a run that is still being planned, some at a time.
-
-    Returns:
-        row_number, subject, text_hash, segments, network and template of each.
-    """
+    """Take messages out of a run that is still being planned, some at a time; see ``take_out``."""
     for some in slices(message_ids):
-        statement = (
-            delete(messages)
-            .where(messages.c.id.in_(some))
-            .returning(
-                messages.c.row_number,
-                messages.c.subject,
-                messages.c.text_hash,
-                messages.c.segments,
-                messages.c.network,
-                messages.c.template,
-            )
-        )
-        yield connection.execute(statement).all()
+        yield take_out(connection, messages.c.id.in_(some))

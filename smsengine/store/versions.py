@@ -101,7 +101,7 @@ def submit(
         "title": title,
         "content_hash": content_hash,
         "files": json.dumps(files, ensure_ascii=False, sort_keys=True),
-        "overlaps": json.dumps(sorted(overlaps)),
+        "overlaps": _listed(overlaps),
         "state": VersionState.SUBMITTED,
         "expires": expires.isoformat() if expires else "",
         "submitted_by": by,
@@ -127,6 +127,28 @@ def move(connection: Connection, version_id: int, after: VersionState, **values:
         known = get(connection, version_id)
         said = f"{known.label} is {known.state}" if known else f"There is no version {version_id}"
         raise LifecycleError(f"{said}; it cannot become {after}.")
+
+
+def approve(
+    connection: Connection,
+    version_id: int,
+    *,
+    by: str,
+    at: datetime,
+    reason: str,
+    overlaps: Sequence[str],
+) -> None:
+    """Put a version into force, with the topics of the Centre of which it tells a part by now.
+
+    Raises:
+        LifecycleError: the law does not allow it from the state it is in.
+    """
+    values = {"decided_by": by, "decided_at": at, "reason": reason, "overlaps": _listed(overlaps)}
+    move(connection, version_id, VersionState.APPROVED, **values)
+
+
+def _listed(topics: Sequence[str]) -> str:
+    return json.dumps(sorted(topics))
 
 
 def get(connection: Connection, version_id: int) -> Version | None:

@@ -10,7 +10,7 @@ import pytest
 from smsengine.errors import RefusedError, UsageError
 from smsengine.service.bootstrap import Engine
 from smsengine.service.trials import MOST_A_DAY, Tried, try_out
-from tests.unit.service.bureau import CONFIG, JOB, NAME, Bureau
+from tests.unit.service.bureau import AN, CONFIG, JOB, NAME, Bureau
 from tests.unit.service.machine import begun
 
 GOLDEN = '  longest: {office: "001", code: A1, name: Cong ty Trach nhiem huu han Vi Du}\n'
@@ -25,7 +25,7 @@ def bureau(installation: Callable[..., Engine], database: str) -> Bureau:
 
 
 def tried(bureau: Bureau, to: str | None = None) -> list[Tried]:
-    return list(try_out(bureau.engine, NAME, to=to, account="an"))
+    return list(try_out(bureau.engine, NAME, to=to, actor=AN))
 
 
 def test_the_golden_row_goes_to_the_offices_phone(bureau: Bureau) -> None:

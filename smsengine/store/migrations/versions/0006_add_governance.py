@@ -5,12 +5,12 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from smsengine.store.migrations.states import allow_message_states
 from smsengine.store.tables import Instant, Key
 
 revision = "0006"
 down_revision = "0005"
 
-_CHECK = "ck_messages_known_state"
 _BEFORE = (
     "'queued', 'sending', 'accepted', 'delivered', 'undelivered', 'unconfirmed', 'rejected',"
     " 'unknown', 'expired', 'cancelled'"
@@ -22,7 +22,7 @@ _STATES = "'submitted', 'approved', 'rejected', 'withdrawn', 'expired', 'replace
 def upgrade() -> None:
     op.add_column("runs", sa.Column("version_id", Key, nullable=True))
     op.add_column("messages", sa.Column("carrier_id", Key, nullable=True))
-    _allow_merged()
+    allow_message_states(_BEFORE, _AFTER)
     _create_versions()
     _create_audit()
     _create_suppressions()
@@ -127,22 +127,3 @@ def _create_suppressions() -> None:
         sa.PrimaryKeyConstraint("address_hash", name=op.f("pk_strikes")),
         sqlite_with_rowid=False,
     )
-
-
-def _allow_merged() -> None:
-    """A further state is lawful; no row changes, so that a long ledger is not written anew."""
-    connection = op.get_bind()
-    if connection.dialect.name == "postgresql":
-        op.drop_constraint(op.f(_CHECK), "messages", type_="check")
-        op.create_check_constraint(op.f(_CHECK), "messages", f"state IN ({_AFTER})")
-        return
-    # SQLite's own way for a change that touches no row: https://sqlite.org/lang_altertable.html
-    version = connection.exec_driver_sql("PRAGMA schema_version").scalar_one()
-    connection.exec_driver_sql("PRAGMA writable_schema = ON")
-    connection.exec_driver_sql(
-        "UPDATE sqlite_schema SET sql = replace(sql, ?, ?)"
-        " WHERE type = 'table' AND name = 'messages'",
-        (f"({_BEFORE})", f"({_AFTER})"),
-    )
-    connection.exec_driver_sql(f"PRAGMA schema_version = {version + 1}")
-    connection.exec_driver_sql("PRAGMA writable_schema = OFF")
