@@ -32,8 +32,6 @@ class MessageState(StrEnum):
     EXPIRED = "expired"
     #: withdrawn before it was handed over
     CANCELLED = "cancelled"
-    #: told within another message to the same phone, which carries it
-    MERGED = "merged"
 
 
 class RunState(StrEnum):
@@ -169,7 +167,6 @@ MESSAGE_MOVES: Mapping[MessageState, frozenset[MessageState]] = {
     _M.REJECTED: frozenset(),
     _M.EXPIRED: frozenset(),
     _M.CANCELLED: frozenset(),
-    _M.MERGED: frozenset(),
 }
 
 _R = RunState

@@ -17,8 +17,6 @@ class Role(StrEnum):
     JOB = "job"
     TEMPLATE = "template"
     REGISTERED = "registered"
-    MERGED_TEMPLATE = "merged-template"
-    MERGED_REGISTERED = "merged-registered"
 
 
 class Files:

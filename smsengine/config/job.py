@@ -113,19 +113,6 @@ def _catch_up(value: Any) -> Any:
     return AT_ONCE if value == "none" else duration(value)
 
 
-class Merged(Model):
-    """The one text for a phone that serves many subjects."""
-
-    template: str | None = Field(
-        default=None, description="default: the job's own name with -merged.j2"
-    )
-    registered: str | None = Field(
-        default=None,
-        pattern=r"^[a-z0-9][a-z0-9-]*$",
-        description="the registered template that the merged texts must be",
-    )
-
-
 class GoldenCase(StrEnum):
     """What a golden row shows."""
 
@@ -194,7 +181,6 @@ class Job(Model):
     series: int = Field(
         default=3, ge=1, description="so many texts a phone gets one by one before merge counts"
     )
-    merged: Merged = Field(default_factory=Merged)
     overlaps: tuple[str, ...] = Field(
         default=(), description="topics of the Centre of which this one tells a part"
     )

@@ -192,8 +192,6 @@ messages = Table(
     Column("code", String(LONGEST_CODE)),
     Column("detail", Text),
     Column("settled_at", Instant),
-    # The message that tells it too, where one text tells many subjects of one phone.
-    Column("carrier_id", Key),
     UniqueConstraint("dedup_key", "revision"),
     one_of("state", MessageState),
     CheckConstraint(

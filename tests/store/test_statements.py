@@ -44,7 +44,6 @@ def test_a_draft_comes_back_column_by_column(office: Office) -> None:
             "code",
             "detail",
             "settled_at",
-            "carrier_id",
         ]
     )
     assert (

@@ -5,12 +5,12 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from smsengine.store.migrations.states import allow_message_states
 from smsengine.store.tables import Instant, Key
 
 revision = "0005"
 down_revision = "0004"
 
+_CHECK = "ck_messages_known_state"
 _BEFORE = (
     "'queued', 'sending', 'accepted', 'delivered', 'undelivered', 'rejected', 'unknown', 'expired',"
     " 'cancelled'"
@@ -54,4 +54,23 @@ def upgrade() -> None:
         sa.Column("changed_at", Instant(), nullable=False),
         sa.PrimaryKeyConstraint("gateway", name=op.f("pk_tokens")),
     )
-    allow_message_states(_BEFORE, _AFTER)
+    _allow_unconfirmed()
+
+
+def _allow_unconfirmed() -> None:
+    """A further state is lawful; no row changes, so that a long ledger is not written anew."""
+    connection = op.get_bind()
+    if connection.dialect.name == "postgresql":
+        op.drop_constraint(op.f(_CHECK), "messages", type_="check")
+        op.create_check_constraint(op.f(_CHECK), "messages", f"state IN ({_AFTER})")
+        return
+    # SQLite's own way for a change that touches no row: https://sqlite.org/lang_altertable.html
+    version = connection.exec_driver_sql("PRAGMA schema_version").scalar_one()
+    connection.exec_driver_sql("PRAGMA writable_schema = ON")
+    connection.exec_driver_sql(
+        "UPDATE sqlite_schema SET sql = replace(sql, ?, ?)"
+        " WHERE type = 'table' AND name = 'messages'",
+        (f"({_BEFORE})", f"({_AFTER})"),
+    )
+    connection.exec_driver_sql(f"PRAGMA schema_version = {version + 1}")
+    connection.exec_driver_sql("PRAGMA writable_schema = OFF")

@@ -1,28 +1,20 @@
-"""Versions of notices and the audit; phones left alone; texts that tell many subjects at once."""
+"""Versions of notices and the audit; phones that are left alone, and what each was told."""
 
 from __future__ import annotations
 
 import sqlalchemy as sa
 from alembic import op
 
-from smsengine.store.migrations.states import allow_message_states
 from smsengine.store.tables import Instant, Key
 
 revision = "0006"
 down_revision = "0005"
 
-_BEFORE = (
-    "'queued', 'sending', 'accepted', 'delivered', 'undelivered', 'unconfirmed', 'rejected',"
-    " 'unknown', 'expired', 'cancelled'"
-)
-_AFTER = f"{_BEFORE}, 'merged'"
 _STATES = "'submitted', 'approved', 'rejected', 'withdrawn', 'expired', 'replaced'"
 
 
 def upgrade() -> None:
     op.add_column("runs", sa.Column("version_id", Key, nullable=True))
-    op.add_column("messages", sa.Column("carrier_id", Key, nullable=True))
-    allow_message_states(_BEFORE, _AFTER)
     _create_versions()
     _create_audit()
     _create_suppressions()
