@@ -51,7 +51,8 @@ def list_jobs(engine: Engine, *, as_json: bool) -> None:
         for row in rows:
             say_json(dict(zip(header, row, strict=True)))
     else:
-        table(header, rows)
+        # An office's name stands before its jobs' names.
+        table([header[0], *header[2:]], [[row[0], *row[2:]] for row in rows])
     finish(Exit.WRONG if broken else Exit.DONE)
 
 
@@ -181,4 +182,7 @@ def new(
     say("Then:")
     say(f"  smsengine jobs check {full_name}")
     say(f"  smsengine send {full_name} --period 2026-10 --dry-run")
+    if province:
+        say(f"  smsengine jobs submit {full_name}")
+        say(f"  smsengine jobs approve {full_name}   (somebody else, of the Centre)")
     say(f"  smsengine send {full_name} --period 2026-10")

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from smsengine.clock import day_begins
-from smsengine.config.job import LoadedJob
+from smsengine.config.job import CENTRAL, LoadedJob
 from smsengine.config.offices import Office
 from smsengine.errors import RefusedError, RowError, UsageError
 from smsengine.gateways.base import Outbound, Outcome
@@ -82,6 +82,10 @@ def _phones(
     engine: Engine, office: Office | None, loaded: LoadedJob, to: str | None
 ) -> list[Phone]:
     """The office's own phones, or the one that was named."""
+    if loaded.owner == CENTRAL:
+        raise RefusedError(
+            f"{loaded.name} is the Centre's; a gateway is tried with 'smsengine gateways test'."
+        )
     listed = ", ".join(office.trial) if office is not None else ""
     if not listed:
         raise RefusedError(

@@ -67,6 +67,14 @@ def test_an_office_without_phones(bureau: Bureau) -> None:
     poor.engine.store.close()
 
 
+def test_the_centre_has_no_trials(bureau: Bureau) -> None:
+    """Its notices go to nobody's own phones; the sentence says what there is instead."""
+    extract = bureau.engine.settings.data / "c12-2019-06.csv"
+    extract.write_text("ma,ten,so_tien,dien_thoai\nTA1,A,1,0910000001\n", encoding="utf-8")
+    with pytest.raises(RefusedError, match=r"is the Centre's; .* 'smsengine gateways test'"):
+        list(try_out(bureau.engine, "c12-statement", to=None, actor=AN))
+
+
 def test_what_is_wrong_is_not_tried(bureau: Bureau) -> None:
     bureau.write(words="BHXH: {{ name }} xem www.la.xyz")
     with pytest.raises(RefusedError, match=r"www\.la\.xyz"):
