@@ -32,6 +32,8 @@ class MessageState(StrEnum):
     EXPIRED = "expired"
     #: withdrawn before it was handed over
     CANCELLED = "cancelled"
+    #: never handed over itself: another message of its run tells it together with others
+    MERGED = "merged"
 
 
 class RunState(StrEnum):
@@ -153,7 +155,7 @@ class SkipReason(StrEnum):
 
 _M = MessageState
 MESSAGE_MOVES: Mapping[MessageState, frozenset[MessageState]] = {
-    _M.QUEUED: frozenset({_M.SENDING, _M.EXPIRED, _M.CANCELLED}),
+    _M.QUEUED: frozenset({_M.SENDING, _M.EXPIRED, _M.CANCELLED, _M.MERGED}),
     _M.SENDING: frozenset({_M.ACCEPTED, _M.REJECTED, _M.QUEUED, _M.UNKNOWN}),
     _M.ACCEPTED: frozenset({_M.DELIVERED, _M.UNDELIVERED, _M.UNCONFIRMED}),
     # Sending: the same hand-over is repeated at a gateway that surely knows it again.
@@ -167,6 +169,8 @@ MESSAGE_MOVES: Mapping[MessageState, frozenset[MessageState]] = {
     _M.REJECTED: frozenset(),
     _M.EXPIRED: frozenset(),
     _M.CANCELLED: frozenset(),
+    # Its fate is that of the message that tells it.
+    _M.MERGED: frozenset(),
 }
 
 _R = RunState

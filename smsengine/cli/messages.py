@@ -70,7 +70,7 @@ def _show_found(found: Sequence[RowMapping], skipped: Sequence[RowMapping]) -> N
             row["period"],
             row["subject"],
             mask(row["address"]),
-            row["state"],
+            _standing(row),
             local_time(row["settled_at"]),
         )
         for row in found
@@ -79,6 +79,13 @@ def _show_found(found: Sequence[RowMapping], skipped: Sequence[RowMapping]) -> N
         reason = f"skipped: {row['reason']}"
         rows.append(("", row["job"], row["period"], row["subject"], "", reason, row["detail"]))
     table(("message", "job", "period", "subject", "phone", "state", "when or why"), rows)
+
+
+def _standing(row: RowMapping) -> str:
+    """The state of a message; of a merged one also which tells it, and that one's state."""
+    if row["carrier_id"] is None:
+        return str(row["state"])
+    return f"told by {row['carrier_id']}: {row['carrier_state']}"
 
 
 def _facts(row: RowMapping) -> dict[str, object]:
@@ -91,6 +98,7 @@ def _facts(row: RowMapping) -> dict[str, object]:
         "subject": row["subject"],
         "phone": mask(row["address"]) if row["address"] else "",
         "state": row["state"],
+        "told_by": row["carrier_id"],
         "text": row["text"],
         "segments": row["segments"],
         "settled_at": row["settled_at"],
@@ -124,13 +132,20 @@ def show(engine: Engine, message_id: int, *, as_json: bool) -> None:
         row = stored.get(connection, message_id)
         if row is None:
             raise UsageError(f"There is no message {message_id}.")
+        carried = stored.carried(connection, message_id)
         tried = attempts.attempts_of(connection, message_id)
         heard = receipts.of_message(connection, message_id)
     if as_json:
-        history = {"attempts": [*map(dict, tried)], "receipts": [*map(dict, heard)]}
+        history = {
+            "tells": [*carried],
+            "attempts": [*map(dict, tried)],
+            "receipts": [*map(dict, heard)],
+        }
         say_json(_facts(row) | history)
     else:
         _show_message(row)
+        if carried:
+            say(f"Tells {len(carried)} subjects: {', '.join(carried)}")
         _show_history(tried, heard)
 
 
@@ -194,6 +209,8 @@ def _show_message(row: RowMapping) -> None:
         f"{row['subject']} to {mask(row['address'])}, edition {row['revision']}, row"
         f" {row['row_number']} of run {row['run_id']}"
     )
+    if row["carrier_id"] is not None:
+        say(f"Not sent itself: message {row['carrier_id']}, {row['carrier_state']}, tells it.")
     if row["state"] == MessageState.SENDING:
         say(f"Hand-over {row['attempt']} through {row['gateway']} is at work.")
     reference = stored.reference(bytes(row["dedup_key"]), row["revision"])

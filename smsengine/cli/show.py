@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from typing import Any
 
 from smsengine.cli.output import say, table
 from smsengine.clock import VIETNAM
@@ -11,7 +13,7 @@ from smsengine.phone import mask
 from smsengine.planning.order import Planned
 from smsengine.reports.accounts import Account, account
 from smsengine.reports.exports import PURGED
-from smsengine.store import messages
+from smsengine.store import messages, runs
 from smsengine.store.engine import Store
 from smsengine.store.runs import Run
 from smsengine.text.numerals import money
@@ -28,6 +30,7 @@ _MEANING = {
     MessageState.UNKNOWN: "unknown: never sent again by itself",
     MessageState.EXPIRED: "expired: not sent in time",
     MessageState.CANCELLED: "cancelled: withdrawn",
+    MessageState.MERGED: "merged: told in one text with others",
 }
 
 
@@ -49,6 +52,7 @@ def show_manifest(run: Run) -> None:
         ("rows of the extract", money(run.source_rows)),
         ("further recipients", money(run.extra_recipients)),
         ("messages", money(run.messages)),
+        *_merged(facts),
         ("skipped", money(run.skips)),
         ("told before", money(run.already_planned)),
         ("segments", money(run.segments)),
@@ -82,10 +86,19 @@ def show_manifest(run: Run) -> None:
         say(f"Held: {run.held_because}", style="yellow")
 
 
+def _merged(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """How many messages are told in one text with others; manifests of old say nothing of it."""
+    merged = facts.get("merged", 0)
+    return [("  of these told together with others", money(merged))] if merged else []
+
+
 def show_texts(store: Store, run_id: int, limit: int = 3, subject: str = "") -> None:
-    """The first texts of a run; those about one subject before them."""
+    """The first texts of a run; those about one subject, and about many, before them."""
     with store.read() as connection:
-        wanted = messages.find(connection, subject=subject, limit=1) if subject else []
+        wanted = list(messages.find(connection, subject=subject, limit=1)) if subject else []
+        run = runs.get(connection, run_id)
+        if run is not None and _merged(json.loads(run.manifest)):
+            wanted += messages.sample_of_carriers(connection, run_id, limit=1)
         first = messages.sample(connection, run_id, limit)
         for row in [*wanted, *(row for row in first if row["subject"] != subject)][:limit]:
             say(f"{row['subject']}  {mask(row['address'])}".strip(), style="bold")

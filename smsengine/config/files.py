@@ -17,6 +17,9 @@ class Role(StrEnum):
     JOB = "job"
     TEMPLATE = "template"
     REGISTERED = "registered"
+    #: of the texts that tell a phone of many subjects
+    MERGED_TEMPLATE = "merged-template"
+    MERGED_REGISTERED = "merged-registered"
 
 
 class Files:

@@ -9,19 +9,14 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    InstanceOf,
-    model_validator,
-)
+from pydantic import BeforeValidator, ConfigDict, Field, InstanceOf, model_validator
 
 from smsengine.config.amounts import Dong, Duration, Share, Wave, duration
 from smsengine.config.figures import FacilityFigures, Figures
 from smsengine.config.files import Files, Role
 from smsengine.config.job_places import refuse_links, with_shared
-from smsengine.config.registered import Registered
+from smsengine.config.merged import Merged
+from smsengine.config.registered import REGISTERED_NAME, Registered
 from smsengine.config.schedule import AT_ONCE, Schedule
 from smsengine.config.sources import FileSource, ParquetSource, SourceSettings
 from smsengine.config.yaml import Document, Location, Model, build, parse
@@ -161,7 +156,7 @@ class Job(Model):
     template: str | None = Field(default=None, description="default: the job's own name")
     registered: str | None = Field(
         default=None,
-        pattern=r"^[a-z0-9][a-z0-9-]*$",
+        pattern=REGISTERED_NAME,
         description="the registered template that its texts must be",
     )
     gateway: str = Field(description="a gateway or a route of the configuration")
@@ -181,6 +176,7 @@ class Job(Model):
     series: int = Field(
         default=3, ge=1, description="so many texts a phone gets one by one before merge counts"
     )
+    merged: Merged | None = Field(default=None, description="the text of merge: list")
     overlaps: tuple[str, ...] = Field(
         default=(), description="topics of the Centre of which this one tells a part"
     )
@@ -217,9 +213,14 @@ class Job(Model):
             raise ValueError("period_column does not go with figures that pick their own month.")
         if isinstance(self.source, ParquetSource) and not facility:
             raise ValueError("a parquet source needs figures of kind facility.")
-        if self.merge == "list":
-            raise ValueError("merge: list is not offered yet; use cap or none.")
+        self._require_merged()
         return self
+
+    def _require_merged(self) -> None:
+        if (self.merge == "list") != (self.merged is not None):
+            raise ValueError("merge: list and merged: {line: ...} need each other.")
+        if self.merged and bool(self.registered) != bool(self.merged.registered):
+            raise ValueError("registered and merged.registered need each other.")
 
     def catch_up_after(self) -> timedelta:
         """How long after its time a run may still begin."""
@@ -247,6 +248,8 @@ class LoadedJob(Model):
     owner: str
     path: Path
     template_path: Path
+    #: of the text that tells a phone of many subjects
+    merged_path: Path | None = None
     data_folder: Path
     job: Job
     files: InstanceOf[Files]
@@ -269,6 +272,7 @@ class LoadedJob(Model):
             ConfigError: one cannot be read.
         """
         self.template(self.files)
+        self.merged_template(self.files)
         return self.files
 
     @property
@@ -285,6 +289,16 @@ class LoadedJob(Model):
             ConfigError: it cannot be read.
         """
         return files.text(Role.TEMPLATE, self.template_path)
+
+    def merged_template(self, files: Files) -> str:
+        """The text of its template for many subjects; empty where there is none.
+
+        Raises:
+            ConfigError: it cannot be read.
+        """
+        if self.merged_path is None:
+            return ""
+        return files.text(Role.MERGED_TEMPLATE, self.merged_path)
 
 
 def load_job(
@@ -319,17 +333,22 @@ def load_job(
     province = (
         inside.parts[1] if len(inside.parts) == 3 and inside.parts[0] == "provinces" else None
     )
-    template = templates / inside.parent / (job.template or f"{path.stem}.j2")
-    if not template.resolve().is_relative_to((templates / inside.parent).resolve()):
-        raise document.error(("template",), f"must stay inside {templates / inside.parent}.")
+    own = templates / inside.parent
+    template = own / (job.template or f"{path.stem}.j2")
+    merged = own / (job.merged.template or f"{path.stem}-list.j2") if job.merged else None
+    for where, each in ((("template",), template), (("merged", "template"), merged)):
+        if each is not None and not each.resolve().is_relative_to(own.resolve()):
+            raise document.error(where, f"must stay inside {own}.")
+        if each is not None and province and kept is None:
+            refuse_links(templates, each.relative_to(templates))
     if province and kept is None:
         refuse_links(jobs, inside)
-        refuse_links(templates, template.relative_to(templates))
     return LoadedJob(
         name=inside.with_suffix("").as_posix().removeprefix("provinces/"),
         owner=province or CENTRAL,
         path=path,
         template_path=template,
+        merged_path=merged,
         data_folder=path.parent if province else data,
         job=job,
         files=files,

@@ -61,6 +61,10 @@ class Variant(Model):
         return self.params or tuple(f"P{number}" for number in self.wording.numbers)
 
 
+#: How a registered template is named.
+REGISTERED_NAME = r"^[a-z0-9][a-z0-9-]*$"
+
+
 class Registered(Model):
     """All wordings of one notice under one brandname."""
 

@@ -14,15 +14,18 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from smsengine.lifecycle import FAILED_STATES, MessageState, SkipReason
+from smsengine.planning.leaving_out import leave_out
 from smsengine.planning.manifest import Tally
 from smsengine.planning.messages import Composed
 from smsengine.planning.withholding import Withholding
 from smsengine.store import messages, runs, skips
 from smsengine.store.engine import Store
-from smsengine.store.messages import Draft, Known
+from smsengine.store.known import Known, newest_known, newest_texts
+from smsengine.store.messages import Draft
 from smsengine.store.skips import SkippedRow
 from smsengine.store.turns import take_turn
 
+_CAPPED_AT_ONCE = 20_000
 _NOT_SETTLED = frozenset({MessageState.QUEUED, MessageState.SENDING, MessageState.UNKNOWN})
 
 
@@ -60,10 +63,10 @@ class Dedup:
         self._topic = topic
         self._period = period
         self._cap = resend_cap
-        self._tally = tally
+        self.tally = tally
         self._withholding = withholding
         self._contradicted: set[str] = set()
-        self._place = 1
+        self.next_place = 1
         self.selection = Selection()
         self.rows_read = 0
         # In a dry run the outbox is a scratch database, whose run numbers mean nothing here.
@@ -85,10 +88,10 @@ class Dedup:
         drafts = composed.drafts
         told: Mapping[str, str] = {}
         with self._store.read() as connection:
-            known = messages.newest_known(connection, [draft.dedup_key for draft in drafts])
+            known = newest_known(connection, [draft.dedup_key for draft in drafts])
             new = sorted({draft.subject for draft in drafts if draft.dedup_key not in known})
             if new and self._resend is None:
-                told = messages.newest_texts(
+                told = newest_texts(
                     connection, self._topic, self._period, new, except_run=self._own_run
                 )
         if self._resend is not None:
@@ -148,15 +151,15 @@ class Dedup:
         drafts, skipped = composed.drafts, list(composed.skips)
         self._take_turn(connection)
         written = messages.insert_drafts(
-            connection, drafts, run_id=self._run_id, first_place=self._place, due_at=due_at
+            connection, drafts, run_id=self._run_id, first_place=self.next_place, due_at=due_at
         )
-        self._place += len(drafts)
-        self._tally.read(composed)
-        self._tally.write(drafts)
+        self.next_place += len(drafts)
+        self.tally.read(composed)
+        self.tally.write(drafts)
         if written != len(drafts):
             skipped += self._left_out(connection, drafts)
         skips.write(connection, self._run_id, skipped)
-        self._tally.skip(skipped)
+        self.tally.skip(skipped)
 
     def written(self, connection: Connection) -> None:
         """All chunks of a batch are written."""
@@ -164,13 +167,13 @@ class Dedup:
 
     def _left_out(self, connection: Connection, drafts: list[Draft]) -> list[SkippedRow]:
         """Account for the drafts that were not written since their key was there already."""
-        known = messages.newest_known(connection, [draft.dedup_key for draft in drafts])
+        known = newest_known(connection, [draft.dedup_key for draft in drafts])
         skipped = []
         for draft in drafts:
             first = known[draft.dedup_key]
             if first.run_id == self._run_id and first.row_number == draft.row_number:
                 continue
-            self._tally.withdraw(draft.text_hash, draft.segments, draft.network, draft.template)
+            self.tally.withdraw(draft.text_hash, draft.segments, draft.network, draft.template)
             self._withholding.withdrawn([draft])
             same = first.text_hash == draft.text_hash
             if first.run_id != self._run_id:
@@ -186,7 +189,7 @@ class Dedup:
         """Another run has told this recipient, or is about to."""
         if first.text_hash == draft.text_hash:
             self.selection.same += 1
-            self._tally.already_planned += 1
+            self.tally.already_planned += 1
             return []
         self.selection.changed.append(draft.subject)
         return [_changed(draft, first)]
@@ -199,12 +202,24 @@ class Dedup:
             return
         taken = messages.withdraw(connection, self._run_id, sorted(subjects))
         for message in taken:
-            self._tally.withdraw(
-                message.text_hash, message.segments, message.network, message.template
-            )
+            self.tally.take_out(message)
         skipped = [_conflicting(message.row_number, message.subject) for message in taken]
         skips.write(connection, self._run_id, skipped)
-        self._tally.skip(skipped)
+        self.tally.skip(skipped)
+
+    def finish_caps(self, connection: Connection) -> None:
+        """Judge the caps, where only now it is known what phones of many subjects get."""
+        if not self._withholding.is_late:
+            return
+        last = 0
+        while waiting := messages.waiting_after(
+            connection, self._run_id, last, limit=_CAPPED_AT_ONCE
+        ):
+            last = waiting[-1].id
+            with self._store.read() as reading:
+                over = self._withholding.over_caps(reading, waiting)
+            leave_out(connection, self._run_id, self.tally, over)
+            self.written(connection)
 
     def _take_turn(self, connection: Connection) -> None:
         """Of two jobs that tell the same, one writes and looks at a time."""

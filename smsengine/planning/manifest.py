@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from smsengine.lifecycle import SkipReason
 from smsengine.planning.messages import Composed, seal_of, seal_of_template
-from smsengine.store.messages import Draft
+from smsengine.store.messages import CARRIERS_ROW, Draft, Taken
+from smsengine.store.series import Listed
 from smsengine.store.skips import SkippedRow
 
 _WARNINGS_KEPT = 5
@@ -68,6 +69,9 @@ class Tally:
     extra_recipients: int = 0
     already_planned: int = 0
     messages: int = 0
+    #: messages that others tell, and the others; both are among the messages
+    merged: int = 0
+    carriers: int = 0
     money: int = 0
     lowest: int | None = None
     highest: int | None = None
@@ -99,7 +103,7 @@ class Tally:
                 self.lowest = value if self.lowest is None else min(self.lowest, value)
                 self.highest = value if self.highest is None else max(self.highest, value)
 
-    def write(self, drafts: list[Draft]) -> None:
+    def write(self, drafts: Sequence[Draft]) -> None:
         """Count messages that were written."""
         self.messages += len(drafts)
         self.lengths.update(draft.segments for draft in drafts)
@@ -121,6 +125,27 @@ class Tally:
         self.seal -= seal_of([text_hash])
         self.template_seal -= seal_of_template(self.key, text_hash, template)
 
+    def merge(self, carriers: Sequence[Draft], members: Sequence[Listed]) -> None:
+        """Messages were merged into others, which go out in their place."""
+        self.write(carriers)
+        self.carriers += len(carriers)
+        self.extra_recipients += len(carriers)
+        self.merged += len(members)
+        for each in members:
+            self.networks[each.network] -= each.segments
+            self.lengths[each.segments] -= 1
+
+    def take_out(self, taken: Taken) -> None:
+        """Take back a message that was written, and perhaps merged."""
+        if taken.carrier_id is not None:
+            self.merged -= 1
+            self.networks[taken.network] += taken.segments
+            self.lengths[taken.segments] += 1
+        if taken.row_number == CARRIERS_ROW:
+            self.carriers -= 1
+            self.extra_recipients -= 1
+        self.withdraw(taken.text_hash, taken.segments, taken.network, taken.template)
+
     def facts(self) -> dict[str, object]:
         """The counts, as they stand in the manifest."""
         return {
@@ -128,6 +153,7 @@ class Tally:
             "extra_recipients": self.extra_recipients,
             "already_planned": self.already_planned,
             "messages": self.messages,
+            "merged": self.merged,
             "skips": self.skips,
             "skip_reasons": {reason.value: count for reason, count in sorted(self.reasons.items())},
             "segments": self.segments,

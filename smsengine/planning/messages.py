@@ -45,6 +45,27 @@ class HouseRules:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ListRecipe:
+    """How one text tells a phone of many subjects; names stand for the templates in sentences.
+
+    ``line`` is the template of what it says of each subject.
+    """
+
+    template: str
+    template_name: str
+    line: str
+    line_name: str
+    between: str = "; "
+    registered: Registered | None = None
+    registered_name: str = ""
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 of the template, in hexadecimal."""
+        return hashlib.sha256(self.template.encode()).hexdigest()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Recipe:
     """All that is needed to turn a row into messages; plain data.
 
@@ -73,6 +94,8 @@ class Recipe:
     office: str | None = None
     provinces: frozenset[str] = frozenset()
     only: frozenset[str] = frozenset()
+    #: where phones of many subjects get one text about them
+    listed: ListRecipe | None = None
 
 
 @dataclass(kw_only=True)
@@ -144,12 +167,12 @@ class Composer:
         self._last_place = max([*recipe.places.values(), *recipe.cells])
         self._subject_reader = reader(ColumnType.CODE, recipe.numbers)
         self._own_offices = set[str]()
-        self._amounts = [
-            name
-            for name, column in recipe.columns.items()
-            if column.type in (ColumnType.MONEY, ColumnType.COUNT, ColumnType.PERCENT)
-            and name in self._template.variables
-        ]
+        self._amounts = _amounts_of(recipe, self._template)
+        self._line: MessageTemplate | None = None
+        if listed := recipe.listed:
+            self._line = MessageTemplate(listed.line, listed.line_name, recipe.period)
+            self._line.require([*recipe.columns, "period"])
+            self._amounts_of_line = _amounts_of(recipe, self._line)
 
     def compose(self, rows: Sequence[Row]) -> Composed:
         """Turn a chunk of rows into messages and skips; every row is in the result."""
@@ -171,6 +194,7 @@ class Composer:
             if self._recipe.office is not None:
                 self._require_own(str(values[self._recipe.office]))
             text, segments = self._text(values)
+            line = self._line_of(values)
         except RowError as error:
             if not self._recipe.only or subject in self._recipe.only:
                 result.source_rows += 1
@@ -185,7 +209,7 @@ class Composer:
             if isinstance(one, RowError):
                 result.skips.append(SkippedRow(row.number, subject, one.reason, str(one)))
             else:
-                self._tell(row.number, subject, one, text, segments, result)
+                self._tell(row.number, subject, one, text, segments, line, result)
 
     def rendered(self, row: Row) -> tuple[str, int]:
         """The text of one row and its segments, whoever would be told.
@@ -194,6 +218,14 @@ class Composer:
             RowError: it becomes no text.
         """
         return self._text(self._values(row))
+
+    def line(self, row: Row) -> str:
+        """What a text about many subjects says of one row.
+
+        Raises:
+            RowError: it says nothing, or what must not be sent.
+        """
+        return self._line_of(self._values(row)) or ""
 
     def _require_own(self, office: str) -> None:
         """An office tells nobody of another one."""
@@ -212,11 +244,13 @@ class Composer:
         told: Phone | Mailbox,
         text: str,
         segments: int,
+        line: str | None,
         result: Composed,
     ) -> None:
         """One recipient gets its message, unless nothing of the kind is registered for it."""
         try:
-            result.drafts.append(self._draft(row_number, subject, told, text, segments))
+            draft = self._draft(row_number, subject, told, text, segments)
+            result.drafts.append(draft if line is None else draft._replace(line=line))
         except RowError as error:
             result.skips.append(SkippedRow(row_number, subject, error.reason, str(error)))
 
@@ -245,7 +279,7 @@ class Composer:
 
     def _text(self, values: Mapping[str, object]) -> tuple[str, int]:
         text = self._template.render(values)
-        self._prove(text, values)
+        _prove(text, values, self._amounts)
         measured = measure(text)
         if measured.segments > self._recipe.max_segments:
             raise RowError(
@@ -256,18 +290,13 @@ class Composer:
         prove_rules(text, measured, self._recipe.rules)
         return text, measured.segments
 
-    def _prove(self, text: str, values: Mapping[str, object]) -> None:
-        """Read the figures back out of the text, and look for what must never be sent."""
-        if "{{" in text or ("None" in text and _NOTHING.search(text)) or not text:
-            raise RowError("The text is empty or holds an unfilled place.")
-        printed = amounts_in(text)
-        for name in self._amounts:
-            value = values[name]
-            if value is None:
-                continue
-            if value not in printed:
-                raise RowError(f"{name}: the figure {value} cannot be read back from the text.")
-            printed.remove(value)
+    def _line_of(self, values: Mapping[str, object]) -> str | None:
+        """What a text about many subjects would say of this one."""
+        if self._line is None:
+            return None
+        line = self._line.render(values)
+        _prove(line, values, self._amounts_of_line)
+        return line
 
     def _count_money(self, values: Mapping[str, object], result: Composed) -> None:
         amount = values.get(self._recipe.money or "")
@@ -296,6 +325,30 @@ class Composer:
             segments,
             template,
         )
+
+
+def _amounts_of(recipe: Recipe, template: MessageTemplate) -> list[str]:
+    """The columns with figures that a template prints."""
+    figures = (ColumnType.MONEY, ColumnType.COUNT, ColumnType.PERCENT)
+    return [
+        name
+        for name, column in recipe.columns.items()
+        if column.type in figures and name in template.variables
+    ]
+
+
+def _prove(text: str, values: Mapping[str, object], amounts: Sequence[str]) -> None:
+    """Read the figures back out of a text, and look for what must never be sent."""
+    if "{{" in text or ("None" in text and _NOTHING.search(text)) or not text:
+        raise RowError("The text is empty or holds an unfilled place.")
+    printed = amounts_in(text)
+    for name in amounts:
+        value = values[name]
+        if value is None:
+            continue
+        if value not in printed:
+            raise RowError(f"{name}: the figure {value} cannot be read back from the text.")
+        printed.remove(value)
 
 
 def prove_rules(text: str, measured: Measure, rules: HouseRules) -> None:

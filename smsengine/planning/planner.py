@@ -18,7 +18,9 @@ from smsengine.identity import is_surely_gone, is_surely_running
 from smsengine.lifecycle import RunKind, RunState, SkipReason
 from smsengine.planning.dedup import Dedup
 from smsengine.planning.guards import Before, Totals, trip
+from smsengine.planning.listing import Lists
 from smsengine.planning.manifest import Tally, sealed
+from smsengine.planning.merging import Before as ToldBefore
 from smsengine.planning.merging import Series
 from smsengine.planning.messages import Composed
 from smsengine.planning.order import Order, Planned, Resend
@@ -155,7 +157,8 @@ class Planner:
         with self._outbox.write() as connection:
             self._keep_hold(connection, run_id)
             writer.finish(connection)
-            self._finish_series(order, connection, run_id, tally)
+            self._finish_series(order, connection, run_id, writer)
+            writer.finish_caps(connection)
         return self._seal(order, run_id, kind, tally, writer)
 
     def _withholding(self, order: Order) -> Withholding:
@@ -167,21 +170,31 @@ class Planner:
             caps=order.caps,
             now=self._clock.now(),
             is_rehearsed=self._outbox is not self._ledger,
+            is_late=order.series is not None,
         )
 
     def _finish_series(
-        self, order: Order, connection: Connection, run_id: int, tally: Tally
+        self, order: Order, connection: Connection, run_id: int, writer: Dedup
     ) -> None:
-        """A re-send tells nobody who was not told before, so its phones have no more texts."""
-        if order.series is None or order.resend is not None:
+        """Phones of many subjects; a re-send tells only who was told before, and cuts nobody."""
+        if order.series is None:
             return
-        Series(
+        before = ToldBefore(
             ledger=self._ledger,
             is_rehearsed=self._outbox is not self._ledger,
             topic=order.recipe.topic,
             period=order.period,
-            most=order.series,
-        ).finish(connection, run_id, tally)
+        )
+        if order.recipe.listed is not None:
+            Lists(
+                order.recipe,
+                before=before,
+                most=order.series,
+                is_resend=order.resend is not None,
+                now=self._clock.now(),
+            ).finish(connection, run_id, writer.tally, writer.next_place)
+        elif order.resend is None:
+            Series(before=before, most=order.series).finish(connection, run_id, writer.tally)
 
     def _write(self, batch: list[Composed], run_id: int, writer: Dedup) -> None:
         """One batch, one transaction."""
@@ -204,8 +217,8 @@ class Planner:
     ) -> Planned:
         rows_read = writer.rows_read
         if order.resend is not None:
-            tally.source_rows = tally.messages + tally.skips
-            tally.extra_recipients = tally.already_planned = 0
+            tally.source_rows = tally.messages - tally.carriers + tally.skips
+            tally.extra_recipients, tally.already_planned = tally.carriers, 0
         if tally.messages == 0 and kind is not RunKind.REGULAR:
             with self._outbox.write() as connection:
                 runs.discard(connection, run_id, planner=self._identity)
@@ -320,6 +333,7 @@ def _facts(order: Order, kind: RunKind, tally: Tally, tripped: list[str]) -> dic
         "job_hash": order.job_hash,
         "template_hash": order.template_hash,
         "registered_hash": order.registered_hash,
+        "merged_hash": order.recipe.listed.hash if order.recipe.listed else "",
         "tripped": tripped,
         "warnings": order.warnings.count,
         "first_warnings": order.warnings.first,

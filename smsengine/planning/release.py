@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from smsengine.clock import Clock
 from smsengine.errors import RefusedError, StoreError
-from smsengine.lifecycle import RunState
+from smsengine.lifecycle import MessageState, RunState
 from smsengine.planning.manifest import written_seal
 from smsengine.planning.messages import Hasher, seal_of, seal_of_template
 from smsengine.planning.withholding import Caps, Withholding
@@ -116,7 +116,11 @@ def release(
 def _withhold(
     connection: Connection, run: Run, *, key: bytes, now: datetime, overlaps: Sequence[str]
 ) -> None:
-    """Judge once more what waits: days may have passed since it was planned."""
+    """Judge once more what waits: days may have passed since it was planned.
+
+    A text about many subjects goes back whole where one of them must not be told: it says what it
+    says. Planning again tells the others.
+    """
     withholding = Withholding(
         key=key,
         owner=run.owner,
@@ -128,13 +132,14 @@ def _withhold(
     if not withholding.may_withhold(connection):
         return
     last = 0
-    while waiting := messages.waiting_after(connection, run.id, last, limit=_CHUNK):
+    states = (MessageState.QUEUED, MessageState.MERGED)
+    while waiting := messages.waiting_after(connection, run.id, last, limit=_CHUNK, states=states):
         last = waiting[-1].id
         _, skipped = withholding.judge(connection, waiting)
         reasons = {(skip.row_number, skip.subject): skip.reason for skip in skipped}
         for reason in set(reasons.values()):
             ids = [
-                message.id
+                message.carrier_id or message.id
                 for message in waiting
                 if reasons.get((message.row_number, message.subject)) is reason
             ]

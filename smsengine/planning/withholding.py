@@ -17,7 +17,9 @@ from smsengine.clock import VIETNAM
 from smsengine.config.job import CENTRAL
 from smsengine.lifecycle import SkipReason
 from smsengine.mailbox import NETWORK as E_MAIL
-from smsengine.store import messages, suppressions, told
+from smsengine.store import suppressions, told
+from smsengine.store.known import told_subjects
+from smsengine.store.messages import Waiting
 from smsengine.store.skips import SkippedRow
 from smsengine.store.told import Heard
 
@@ -67,6 +69,7 @@ class Withholding:
         caps: Caps,
         now: datetime,
         is_rehearsed: bool = False,
+        is_late: bool = False,
     ) -> None:
         """Begin.
 
@@ -78,10 +81,13 @@ class Withholding:
             caps: the most texts for one phone.
             now: when it is planned (UTC).
             is_rehearsed: nothing is written into the ledger.
+            is_late: caps are judged once it is known which texts a phone gets; see ``over_caps``.
         """
         self._key, self._owner, self._period = key, owner, period
         self._overlaps = () if owner == CENTRAL else tuple(overlaps)
         self._caps, self._now = caps, now
+        self.is_late = is_late and caps.are_set
+        self._caps_at_once = Caps() if is_late else caps
         self._day: date = now.astimezone(VIETNAM).date()
         self._rehearsed: Counter[bytes] | None = Counter() if is_rehearsed else None
         self._batch: Counter[bytes] = Counter()
@@ -95,18 +101,18 @@ class Withholding:
             connection: to the ledger.
             drafts: in the extract's order, which is the order in which caps are used up.
         """
-        has_list = suppressions.are_there(connection)
-        digests = self._digests(drafts) if has_list or self._caps.are_set else [b""] * len(drafts)
+        has_list, has_caps = suppressions.are_there(connection), self._caps_at_once.are_set
+        digests = self._digests(drafts) if has_list or has_caps else [b""] * len(drafts)
         alone = self._left_alone(connection, digests) if has_list else frozenset[bytes]()
         central = self._told_by_the_centre(connection, drafts)
-        heard = self._heard(connection, digests) if self._caps.are_set else {}
+        heard = self._heard(connection, digests) if has_caps else {}
         kept, skipped = [], []
         for draft, digest in zip(drafts, digests, strict=True):
             if digest in alone:
                 skipped.append(_skip(draft, SkipReason.SUPPRESSED, _ALONE))
             elif draft.subject in central:
                 skipped.append(_skip(draft, SkipReason.DUPLICATE_OF_CENTRAL, _CENTRAL))
-            elif over := self._over(draft, digest[:_COUNTED_BYTES], heard):
+            elif has_caps and (over := self._over(draft, digest[:_COUNTED_BYTES], heard)):
                 skipped.append(_skip(draft, *over))
             else:
                 kept.append(draft)
@@ -127,9 +133,26 @@ class Withholding:
         if not self._overlaps:
             return frozenset()
         subjects = sorted({draft.subject for draft in drafts})
-        return messages.told_subjects(
+        return told_subjects(
             connection, subjects, owner=CENTRAL, topics=self._overlaps, period=self._period
         )
+
+    def over_caps(
+        self, connection: Connection, waiting: Sequence[Waiting]
+    ) -> dict[int, tuple[SkipReason, str]]:
+        """Tell which messages of a run are over a cap, and of which, by their numbers.
+
+        Args:
+            connection: to the ledger.
+            waiting: the messages that are sent, in the order in which caps are used up.
+        """
+        digests = self._digests(waiting)
+        heard = self._heard(connection, digests)
+        judged = (
+            (message.id, self._over(message, digest[:_COUNTED_BYTES], heard))
+            for message, digest in zip(waiting, digests, strict=True)
+        )
+        return {number: over for number, over in judged if over is not None}
 
     # -- caps --------------------------------------------------------------------------------------
 

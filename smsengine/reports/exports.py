@@ -54,7 +54,7 @@ def _message(row: RowMapping, *, full_phones: bool) -> _Line:
         row["address"] if full_phones else mask(row["address"]) if row["address"] else "",
         row["state"],
         row["code"] or "",
-        row["detail"] or "",
+        row["detail"] or (f"told by message {row['carrier_id']}" if row["carrier_id"] else ""),
         settled.astimezone(VIETNAM).strftime("%Y-%m-%d %H:%M:%S") if settled else "",
         str(row["segments"]),
         row["text"] or PURGED,

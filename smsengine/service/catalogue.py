@@ -106,6 +106,8 @@ class Catalogue:
                 with suppress(ConfigError):
                     loaded, _ = self._read(path)
                     found.append((claim, loaded.template(loaded.files)))
+                    if merged := loaded.merged_template(loaded.files):
+                        found.append((claim, merged))
         return found
 
     def load(
@@ -131,11 +133,16 @@ class Catalogue:
             known = ", ".join([*settings.routes, *settings.gateways])
             raise document.error(("gateway",), f"is {job.gateway!r}; {self.config} has: {known}.")
         self._refuse_taken_topic(loaded, document, is_kept=kept is not None)
-        registered = registered_of(job, document, settings.templates, self.networks, loaded.files)
+        registered, of_lists = (
+            registered_of(job, document, settings.templates, self.networks, loaded.files, role)
+            for role in (Role.REGISTERED, Role.MERGED_REGISTERED)
+        )
         route = self.route(job.gateway)
         kinds = {name: self.kind(name) for name in route.gateways}
         for key, fault in misfits(job, registered, route, kinds):
             raise document.error((key,), fault)
+        for key, fault in misfits(job, of_lists, route, kinds) if job.merged else ():
+            raise document.error(("merged", key) if key == "registered" else (key,), fault)
         return loaded.model_copy(update={"registered": registered}), document
 
     def _read(

@@ -16,7 +16,7 @@ from smsengine.config.registered import (
     require_networks,
 )
 from smsengine.config.settings import GatewaySettings, Settings
-from smsengine.config.yaml import Document
+from smsengine.config.yaml import Document, Location
 from smsengine.gateways.base import Capabilities, Channel, Kind
 from smsengine.planning.manifest import Prices
 from smsengine.planning.messages import HouseRules
@@ -79,21 +79,29 @@ def require_known_networks(
 
 
 def registered_of(
-    job: Job, document: Document, templates: Path, networks: frozenset[str], files: Files
+    job: Job,
+    document: Document,
+    templates: Path,
+    networks: frozenset[str],
+    files: Files,
+    role: Role = Role.REGISTERED,
 ) -> Registered | None:
-    """The registered template that a job names; its text is read through ``files``.
+    """The registered template that a job names for a role; its text is read through ``files``.
 
     Raises:
         ConfigError: it is not there, or wrong.
     """
-    if job.registered is None:
+    name: str | None = job.registered
+    where: Location = ("registered",)
+    if role is Role.MERGED_REGISTERED:
+        name, where = job.merged.registered if job.merged else None, ("merged", "registered")
+    if name is None:
         return None
-    path = registered_path(templates, job.registered)
-    if Role.REGISTERED not in files.texts and not path.exists():
+    path = registered_path(templates, name)
+    if role not in files.texts and not path.exists():
         there = ", ".join(sorted(each.stem for each in path.parent.glob("*.yaml"))) or "none"
-        said = f"is {job.registered!r}, and there is no {path}; there are: {there}."
-        raise document.error(("registered",), said)
-    return load_registered(path, networks, files)
+        raise document.error(where, f"is {name!r}, and there is no {path}; there are: {there}.")
+    return load_registered(path, networks, files, role)
 
 
 def misfits(

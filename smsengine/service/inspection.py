@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
+from typing import NamedTuple
 
 from smsengine.config.files import Role
 from smsengine.config.job import CENTRAL, GoldenCase, LoadedJob
@@ -15,7 +17,9 @@ from smsengine.governance import golden, translation, wording
 from smsengine.governance.findings import Finding, FoundError, Saying, Weight
 from smsengine.governance.similarity import likeness
 from smsengine.period import Period
-from smsengine.planning.messages import Composer
+from smsengine.planning.listing import ListComposer
+from smsengine.planning.manifest import Prices
+from smsengine.planning.messages import Composer, Recipe
 from smsengine.planning.templates import MessageTemplate
 from smsengine.service.bootstrap import Engine
 from smsengine.service.catalogue import Catalogue
@@ -28,6 +32,7 @@ _LONGEST_DAYS = 731
 _PLACED = re.compile(r"(?P<file>.+?):(?P<line>\d+): (?P<said>.*)", re.DOTALL)
 _PLACE = re.compile(r"(?P<file>/.+?\.(?:yaml|j2)): (?P<said>.*)", re.DOTALL)
 _NO_KEY = b"golden"
+_LIST = "list"
 _SIMILAR = Saying(
     vi="Không gửi trùng nội dung của Trung tâm; nếu thật sự khác, người duyệt phải nêu lý do.",
     en="Do not repeat the Centre; if it tells something else, who approves it must say why.",
@@ -42,10 +47,11 @@ _RELATED = Saying(
 class Golden:
     """A golden row as it would go out; ``cost`` in đồng by network, the empty name for all others.
 
-    ``skipped`` says why it would not, and is empty where it would.
+    The case ``list`` is all of them as the subjects of one phone. ``skipped`` says why it would
+    not, and is empty where it would.
     """
 
-    case: GoldenCase
+    case: str
     text: str = ""
     segments: int = 0
     cost: Mapping[str, int] = field(default_factory=dict)
@@ -62,6 +68,22 @@ class Inspection:
     loaded: LoadedJob | None = None
 
 
+class _Words(NamedTuple):
+    """A template of a notice: its text, and where it stands."""
+
+    text: str
+    file: str
+    first_line: int = 1
+
+
+def _words_of(loaded: LoadedJob, document: Document) -> Iterator[_Words]:
+    yield _Words(loaded.template(loaded.files), str(loaded.template_path))
+    if loaded.job.merged is not None:
+        yield _Words(loaded.merged_template(loaded.files), str(loaded.merged_path))
+        line = document.line(("merged", "line"))
+        yield _Words(loaded.job.merged.line, str(loaded.path), line)
+
+
 def inspect(
     engine: Engine, catalogue: Catalogue, path: Path, kept: Mapping[Role, str] | None = None
 ) -> Inspection:
@@ -76,9 +98,9 @@ def inspect(
     found = Inspection()
     try:
         loaded, document = catalogue.load(path, kept)
-        words = loaded.template(loaded.files)
+        words = list(_words_of(loaded, document))
         period = Period.due(loaded.job.period, engine.clock.now())
-        template = MessageTemplate(words, str(loaded.template_path), period)
+        template = MessageTemplate(words[0].text, words[0].file, period)
         template.require([*loaded.job.columns, "period"])
     except FoundError as error:
         found.findings += error.findings
@@ -88,7 +110,8 @@ def inspect(
         return found
     found.loaded = loaded
     if loaded.owner != CENTRAL:
-        found.findings += _of_words(engine, loaded, words)
+        for part in words:
+            found.findings += _of_words(engine, part)
         found.findings += _of_days(engine, loaded, document)
         found.findings += _of_golden(loaded, document, template)
         _compare(engine, catalogue, loaded, words, found)
@@ -114,18 +137,19 @@ def _of_sentence(sentence: str, path: str) -> Finding:
     )
 
 
-def _of_words(engine: Engine, loaded: LoadedJob, words: str) -> Iterator[Finding]:
+def _of_words(engine: Engine, words: _Words) -> Iterator[Finding]:
     rules = engine.settings.governance
+    is_whole = words.file.endswith(".j2")
     for said in (
-        *wording.links(words, rules.links),
-        *wording.phones(words, rules.phones),
-        *wording.sender(words, rules.sender or _SENDER),
+        *wording.links(words.text, rules.links),
+        *wording.phones(words.text, rules.phones),
+        *(wording.sender(words.text, rules.sender or _SENDER) if is_whole else ()),
     ):
         yield Finding(
             rule=said.rule,
             weight=Weight.WRONG,
-            file=str(loaded.template_path),
-            line=said.line,
+            file=words.file,
+            line=said.line + words.first_line - 1,
             what=said.what,
             mend=said.mend,
         )
@@ -164,27 +188,32 @@ def _of_golden(
 
 
 def _compare(
-    engine: Engine, catalogue: Catalogue, loaded: LoadedJob, words: str, found: Inspection
+    engine: Engine,
+    catalogue: Catalogue,
+    loaded: LoadedJob,
+    parts: Sequence[_Words],
+    found: Inspection,
 ) -> None:
     """Whether it says what the Centre says."""
     rules = engine.settings.governance
     related = set(loaded.job.overlaps)
-    for claim, theirs in catalogue.central_wordings:
-        alike = likeness(words, theirs)
+    wholes = [words for words in parts if words.file.endswith(".j2")]
+    for words, (claim, theirs) in product(wholes, catalogue.central_wordings):
+        alike = likeness(words.text, theirs)
         if alike >= rules.related:
             related.add(claim.topic)
             found.findings.append(
                 Finding(
                     rule="similar" if alike >= rules.similar else "related",
                     weight=Weight.WRONG if alike >= rules.similar else Weight.NOTE,
-                    file=str(loaded.template_path),
+                    file=words.file,
                     line=1,
                     what=Saying(
                         vi=f"Giống {alike:.0%} thông báo {claim.topic!r} của Trung tâm.",
                         en=f"Is {alike:.0%} like the Centre's notice {claim.topic!r}.",
                     ),
                     mend=_SIMILAR if alike >= rules.similar else _RELATED,
-                    beside=(words, theirs),
+                    beside=(words.text, theirs),
                 )
             )
     found.related = tuple(sorted(related))
@@ -221,25 +250,48 @@ def _render(
     made_up = _MadeUp(loaded)
     recipe = recipe_for(engine, told, period, made_up, key=_NO_KEY, files=loaded.files)
     composer, prices = Composer(recipe), engine.prices_today(loaded.job.gateway)
+    lines: list[str] = []
     for case, values in loaded.job.golden.items():
         unknown = sorted(values.keys() - loaded.job.columns.keys())
         try:
             if unknown:
                 raise RowError(f"{', '.join(unknown)} is not in columns.")
             text, segments = composer.rendered(made_up.row(values))
+            if recipe.listed is not None:
+                lines.append(composer.line(made_up.row(values)))
         except RowError as error:
             found.golden.append(Golden(case=case, skipped=str(error)))
             if case is not GoldenCase.MISSING:
                 found.findings.append(_skipped(document, case, str(error)))
             continue
-        cost = {name: segments * prices.of(name) for name in ("", *prices.networks)}
-        found.golden.append(Golden(case=case, text=text, segments=segments, cost=cost))
+        found.golden.append(_golden(case, text, segments, prices))
+    if lines:
+        found.golden.append(_golden_list(document, recipe, lines, prices, found))
 
 
-def _skipped(document: Document, case: GoldenCase, because: str) -> Finding:
+def _golden(case: str, text: str, segments: int, prices: Prices) -> Golden:
+    cost = {name: segments * prices.of(name) for name in ("", *prices.networks)}
+    return Golden(case=case, text=text, segments=segments, cost=cost)
+
+
+def _golden_list(
+    document: Document, recipe: Recipe, lines: Sequence[str], prices: Prices, found: Inspection
+) -> Golden:
+    """The golden rows as the subjects of one phone: as many as there is room for."""
+    composer = ListComposer(recipe)
+    try:
+        room = max(1, composer.longest(lines, ""))
+        text, segments, _ = composer.text(lines[:room], "")
+    except RowError as error:
+        found.findings.append(_skipped(document, _LIST, str(error)))
+        return Golden(case=_LIST, skipped=str(error))
+    return _golden(_LIST, text, segments, prices)
+
+
+def _skipped(document: Document, case: str, because: str) -> Finding:
     return Finding.at(
         document,
-        ("golden", case),
+        ("merged",) if case == _LIST else ("golden", case),
         "golden",
         Weight.WRONG,
         Saying(

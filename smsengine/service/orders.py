@@ -11,7 +11,7 @@ from smsengine.config.job import CENTRAL, Job, LoadedJob
 from smsengine.config.registered import Registered, load_registered, registered_path
 from smsengine.period import Period
 from smsengine.planning.manifest import Warnings
-from smsengine.planning.messages import Recipe
+from smsengine.planning.messages import ListRecipe, Recipe
 from smsengine.planning.order import Order, Quota, Resend
 from smsengine.planning.recipients import Contacts, find_columns, load_contacts
 from smsengine.planning.templates import MessageTemplate
@@ -50,9 +50,8 @@ def recipe_for(
         ConfigError: the template does not fit.
         SourceError: a column is missing, or the contacts cannot be read.
     """
-    job = loaded.job
+    job, recipient = loaded.job, loaded.job.recipient
     columns = [column.from_column for column in job.columns.values()]
-    recipient = job.recipient
     places = find_columns(source, [*columns, *recipient.phones, *recipient.emails])
     files = files or loaded.files.anew()
     template = MessageTemplate(loaded.template(files), str(loaded.template_path))
@@ -74,11 +73,28 @@ def recipe_for(
         money=job.guards.money,
         rules=engine.house_rules(job.gateway),
         is_email=bool(recipient.emails),
-        registered=_registered(engine, job, files),
+        registered=_registered(engine, job.registered, files, Role.REGISTERED),
         registered_name=job.registered or "",
         office=None if loaded.owner == CENTRAL else recipient.office,
         provinces=covered(loaded.owner[:2], engine.today),
         only=frozenset(only),
+        listed=_list_recipe(engine, loaded, files),
+    )
+
+
+def _list_recipe(engine: Engine, loaded: LoadedJob, files: Files) -> ListRecipe | None:
+    """How phones of many subjects are told; None where each subject has a text of its own."""
+    merged = loaded.job.merged
+    if merged is None:
+        return None
+    return ListRecipe(
+        template=loaded.merged_template(files),
+        template_name=str(loaded.merged_path),
+        line=merged.line,
+        line_name=f"{loaded.path} (merged.line)",
+        between=merged.between,
+        registered=_registered(engine, merged.registered, files, Role.MERGED_REGISTERED),
+        registered_name=merged.registered or "",
     )
 
 
@@ -122,7 +138,7 @@ def order_for(
         stop=_stop_rules(job),
         version=loaded.version,
         quota=_quota(engine, loaded),
-        series=job.series if job.merge == "cap" else None,
+        series=None if job.merge == "none" else job.series,
         overlaps=loaded.overlaps or job.overlaps,
         caps=Caps(per_day=engine.settings.caps.per_day, per_month=engine.settings.caps.per_month),
         valid_seconds=int(job.validity.total_seconds()) if job.validity else None,
@@ -158,8 +174,8 @@ def _number(share: Decimal | None) -> float | None:
     return None if share is None else float(share)
 
 
-def _registered(engine: Engine, job: Job, files: Files) -> Registered | None:
-    if job.registered is None:
+def _registered(engine: Engine, name: str | None, files: Files, role: Role) -> Registered | None:
+    if name is None:
         return None
-    path = registered_path(engine.settings.templates, job.registered)
-    return load_registered(path, engine.networks, files)
+    path = registered_path(engine.settings.templates, name)
+    return load_registered(path, engine.networks, files, role)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -16,10 +16,8 @@ from sqlalchemy import (
     Executable,
     RowMapping,
     delete,
-    false,
     func,
     literal_column,
-    or_,
     select,
     true,
     update,
@@ -27,7 +25,7 @@ from sqlalchemy import (
 
 from smsengine.lifecycle import MessageState
 from smsengine.store.bulk import Bulk, Given
-from smsengine.store.fitting import is_among, is_possible, slices
+from smsengine.store.fitting import is_possible, slices
 from smsengine.store.tables import messages, runs
 
 
@@ -45,22 +43,7 @@ class Draft(NamedTuple):
     text_hash: bytes
     segments: int
     template: str | None = None
-
-
-class Known(NamedTuple):
-    """What the ledger holds for a dedup key: the newest edition that was not withdrawn.
-
-    ``state`` is cancelled only where every edition was. ``last_revision`` is the highest number in
-    use, ``told`` how many editions were not withdrawn.
-    """
-
-    id: int
-    run_id: int
-    row_number: int
-    text_hash: bytes
-    state: MessageState
-    last_revision: int
-    told: int
+    line: str | None = None
 
 
 _BASE_32 = "abcdefghijklmnopqrstuvwxyz234567"
@@ -88,6 +71,9 @@ def key_of(name: str) -> tuple[bytes, int] | None:
         return None
     return base64.b32decode(found[1].upper()), int(found[2])
 
+
+#: A message that tells others together is of no row of the extract.
+CARRIERS_ROW = 0
 
 #: States in which the fate of a message is still open.
 UNSETTLED = frozenset({MessageState.QUEUED, MessageState.UNKNOWN})
@@ -127,102 +113,6 @@ def insert_drafts(
     return _INSERT.execute(connection, columns, {"run_id": run_id, "due_at": due_at})
 
 
-def newest_known(connection: Connection, keys: Sequence[bytes]) -> Mapping[bytes, Known]:
-    """What the ledger holds for each of these dedup keys; keys that it does not know are absent."""
-    found: dict[bytes, Known] = {}
-    for some in slices(keys):
-        found |= _newest_known(connection, some)
-    return found
-
-
-def _newest_known(connection: Connection, keys: Sequence[bytes]) -> dict[bytes, Known]:
-    statement = (
-        select(
-            messages.c.dedup_key,
-            messages.c.id,
-            messages.c.run_id,
-            messages.c.row_number,
-            messages.c.text_hash,
-            messages.c.state,
-            messages.c.revision,
-        )
-        .where(messages.c.dedup_key.in_(keys))
-        .order_by(messages.c.dedup_key, messages.c.revision)
-    )
-    found: dict[bytes, Known] = {}
-    for key, *rest, state, revision in connection.execute(statement):
-        before = found.get(key)
-        withdrawn = state == MessageState.CANCELLED
-        told = (before.told if before else 0) + (not withdrawn)
-        if before is not None and withdrawn and before.told:
-            found[key] = before._replace(last_revision=revision)
-        else:
-            message_id, run_id, row_number, text_hash = rest
-            found[key] = Known(
-                message_id, run_id, row_number, text_hash, MessageState(state), revision, told
-            )
-    return found
-
-
-def newest_texts(
-    connection: Connection, topic: str, period: str, subjects: Sequence[str], *, except_run: int
-) -> Mapping[str, str]:
-    """What each of these subjects was last told on a topic and period; withdrawn texts left out."""
-    of_topic = select(runs.c.id).where(
-        runs.c.topic == topic, runs.c.period == period, runs.c.id != except_run
-    )
-    found: dict[str, str] = {}
-    for some in slices(subjects):
-        statement = (
-            select(messages.c.subject, messages.c.text)
-            .where(
-                messages.c.run_id.in_(of_topic),
-                messages.c.subject.in_(some),
-                messages.c.state != MessageState.CANCELLED,
-            )
-            .order_by(messages.c.id)
-        )
-        found |= {row.subject: row.text for row in connection.execute(statement)}
-    return found
-
-
-def told_subjects(
-    connection: Connection,
-    subjects: Sequence[str],
-    *,
-    owner: str,
-    topics: Sequence[str],
-    period: str,
-) -> frozenset[str]:
-    """Those of these subjects of whom an owner tells one of these topics, or is about to.
-
-    A day and the month that it is in are about the same; withdrawn messages do not count.
-    """
-    month = period[: len("2019-06")]
-    of_topic = select(runs.c.id).where(
-        runs.c.owner == owner,
-        runs.c.topic.in_(topics),
-        or_(
-            runs.c.period == period,
-            runs.c.period == month,
-            runs.c.period.like(f"{period}-%") if period == month else false(),
-        ),
-    )
-    found: set[str] = set()
-    for some in slices(subjects):
-        statement = (
-            select(messages.c.subject)
-            .where(
-                messages.c.run_id.in_(of_topic),
-                is_among(connection, messages.c.subject, some),
-                messages.c.state != MessageState.CANCELLED,
-            )
-            .distinct()
-        )
-        found.update(connection.execute(statement).scalars())
-    return frozenset(found)
-
-
 def contradicting_subjects(connection: Connection, run_id: int) -> set[str]:
     """Subjects of a run about whom two rows say different things.
 
@@ -248,27 +138,38 @@ def contradicting_subjects(connection: Connection, run_id: int) -> set[str]:
     return found
 
 
-def withdraw(connection: Connection, run_id: int, subjects: Sequence[str]) -> Sequence[Any]:
-    """Take every message about these subjects out of a run that is still being planned.
+class Taken(NamedTuple):
+    """What the accounts need of a message that is taken out of its run."""
 
-    Returns:
-        What the accounts need of each, as ``take_out`` gives it.
-    """
-    taken: list[Any] = []
+    id: int
+    row_number: int
+    subject: str
+    text_hash: bytes
+    segments: int
+    network: str
+    template: str | None
+    carrier_id: int | None
+
+
+def withdraw(connection: Connection, run_id: int, subjects: Sequence[str]) -> Sequence[Taken]:
+    """Take every message about these subjects out of a run that is still being planned."""
+    taken: list[Taken] = []
     for some in slices(subjects):
         taken += take_out(connection, messages.c.run_id == run_id, messages.c.subject.in_(some))
     return taken
 
 
-def take_out(connection: Connection, *which: ColumnElement[bool]) -> Sequence[Any]:
-    """Take messages out of a run that is still being planned.
+def take_out(connection: Connection, *which: ColumnElement[bool]) -> Sequence[Taken]:
+    """Take messages out of a run that is still being planned."""
+    columns = (messages.c[name] for name in Taken._fields)
+    statement = delete(messages).where(*which).returning(*columns)
+    return [Taken(*row) for row in connection.execute(statement)]
 
-    Returns:
-        row_number, subject, text_hash, segments, network and template of each.
-    """
-    names = ("row_number", "subject", "text_hash", "segments", "network", "template")
-    statement = delete(messages).where(*which).returning(*(messages.c[name] for name in names))
-    return connection.execute(statement).all()
+
+def take_out_with_merged(connection: Connection, ids: Sequence[int]) -> Sequence[Taken]:
+    """Take these messages out, and those that they tell; at most as many as one ``IN`` holds."""
+    theirs = messages.c.carrier_id.in_(ids)
+    return [*take_out(connection, theirs), *take_out(connection, messages.c.id.in_(ids))]
 
 
 def states(connection: Connection, run_id: int) -> Counter[MessageState]:
@@ -313,12 +214,15 @@ def find(
 ) -> Sequence[RowMapping]:
     """Messages about a subject or to an address, newest first, with their run's job and period.
 
-    Probes ``ix_messages_run_subject`` once per run; an address is searched by reading.
+    ``carrier_state`` is that of the message that tells a merged one. Probes
+    ``ix_messages_run_subject`` once per run; an address is searched by reading.
     """
     wanted = messages.c.address == address if address else messages.c.subject == subject
+    carrier = messages.alias()
     statement = (
-        select(messages, runs.c.job, runs.c.period)
+        select(messages, runs.c.job, runs.c.period, carrier.c.state.label("carrier_state"))
         .join(runs, runs.c.id == messages.c.run_id)
+        .join(carrier, carrier.c.id == messages.c.carrier_id, isouter=True)
         .where(messages.c.run_id.in_(select(runs.c.id)), wanted)
         .order_by(messages.c.id.desc())
         .limit(limit)
@@ -330,20 +234,39 @@ def get(connection: Connection, message_id: int) -> RowMapping | None:
     """One message with its run's job and period."""
     if not is_possible(message_id):
         return None
+    carrier = messages.alias()
     statement = (
-        select(messages, runs.c.job, runs.c.period, runs.c.kind, runs.c.reason)
+        select(
+            messages,
+            *(runs.c.job, runs.c.period, runs.c.kind, runs.c.reason),
+            carrier.c.state.label("carrier_state"),
+        )
         .join(runs, runs.c.id == messages.c.run_id)
+        .join(carrier, carrier.c.id == messages.c.carrier_id, isouter=True)
         .where(messages.c.id == message_id)
     )
     return connection.execute(statement).mappings().one_or_none()
 
 
 def sample(connection: Connection, run_id: int, limit: int) -> Sequence[RowMapping]:
-    """The first messages of a run."""
-    statement = (
-        select(messages).where(messages.c.run_id == run_id).order_by(messages.c.id).limit(limit)
-    )
+    """The first messages of a run that are sent themselves."""
+    is_sent = (messages.c.run_id == run_id, messages.c.carrier_id.is_(None))
+    statement = select(messages).where(*is_sent).order_by(messages.c.id).limit(limit)
     return connection.execute(statement).mappings().all()
+
+
+def sample_of_carriers(connection: Connection, run_id: int, *, limit: int) -> Sequence[RowMapping]:
+    """Some messages of a run that tell others; reads the whole run where there is none."""
+    statement = select(messages).where(
+        messages.c.run_id == run_id, messages.c.row_number == CARRIERS_ROW
+    )
+    return connection.execute(statement.limit(limit)).mappings().all()
+
+
+def carried(connection: Connection, message_id: int) -> Sequence[str]:
+    """The subjects that a message tells together, in the extract's order."""
+    statement = select(messages.c.subject).where(messages.c.carrier_id == message_id)
+    return connection.execute(statement.order_by(messages.c.place)).scalars().all()
 
 
 @contextmanager
@@ -354,25 +277,33 @@ def stream(connection: Connection, run_id: int) -> Iterator[Iterator[RowMapping]
         yield found.mappings()
 
 
-def waiting_after(connection: Connection, run_id: int, after: int, *, limit: int) -> Sequence[Any]:
-    """Messages of a run that wait, by their numbers: id, row_number, subject, address, network."""
+class Waiting(NamedTuple):
+    """A message that waits, or that is told by one that does."""
+
+    id: int
+    row_number: int
+    subject: str
+    address: str
+    network: str
+    carrier_id: int | None
+
+
+def waiting_after(
+    connection: Connection,
+    run_id: int,
+    after: int,
+    *,
+    limit: int,
+    states: Collection[MessageState] = (MessageState.QUEUED,),
+) -> Sequence[Waiting]:
+    """Messages of a run that wait, by their numbers."""
     statement = (
-        select(
-            messages.c.id,
-            messages.c.row_number,
-            messages.c.subject,
-            messages.c.address,
-            messages.c.network,
-        )
-        .where(
-            messages.c.run_id == run_id,
-            messages.c.id > after,
-            messages.c.state == MessageState.QUEUED,
-        )
+        select(*(messages.c[name] for name in Waiting._fields))
+        .where(messages.c.run_id == run_id, messages.c.id > after, messages.c.state.in_(states))
         .order_by(messages.c.id)
         .limit(limit)
     )
-    return connection.execute(statement).all()
+    return [Waiting(*row) for row in connection.execute(statement)]
 
 
 def withdraw_waiting(

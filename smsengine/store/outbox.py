@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    FromClause,
     and_,
     exists,
     func,
@@ -25,7 +26,8 @@ from sqlalchemy import (
 from smsengine.errors import LifecycleError
 from smsengine.lifecycle import MessageState, RunState, may_move_message
 from smsengine.store.fitting import slices
-from smsengine.store.messages import UNSETTLED
+from smsengine.store.known import is_withdrawn
+from smsengine.store.messages import CARRIERS_ROW, UNSETTLED
 from smsengine.store.tables import messages, runs
 from smsengine.waves import LAST_PLACE
 
@@ -103,14 +105,22 @@ class Doubt(NamedTuple):
     unknown_since: datetime | None
 
 
-def _replaced() -> ColumnElement[bool]:
+def _has_newer(table: FromClause) -> ColumnElement[bool]:
     """A newer edition was made on purpose, and was not withdrawn."""
     newer = messages.alias()
     return exists().where(
-        newer.c.dedup_key == messages.c.dedup_key,
-        newer.c.revision > messages.c.revision,
-        newer.c.state != MessageState.CANCELLED,
+        newer.c.dedup_key == table.c.dedup_key,
+        newer.c.revision > table.c.revision,
+        ~is_withdrawn(newer),
     )
+
+
+def _replaced() -> ColumnElement[bool]:
+    """There is a newer edition of a message, or of each of those that it tells together."""
+    told = messages.alias()
+    stays = exists().where(told.c.carrier_id == messages.c.id, ~_has_newer(told))
+    is_carrier = messages.c.row_number == CARRIERS_ROW
+    return or_(_has_newer(messages), and_(is_carrier, not_(stays)))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

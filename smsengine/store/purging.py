@@ -125,7 +125,7 @@ def empty_messages(connection: Connection, run_id: int, cutoff: datetime, *, lim
     statement = (
         update(messages)
         .where(messages.c.id.in_(select(picked.c.id)))
-        .values(text="", subject="", address="", template=None, detail=None)
+        .values(text="", subject="", address="", template=None, line=None, detail=None)
         .returning(messages.c.id)
     )
     ids = connection.execute(statement).scalars().all()

@@ -305,22 +305,29 @@ def sealed_last(connection: Connection, job: str, *, except_period: str) -> Run 
 
 
 def planned_since(connection: Connection, owner: str, since: datetime) -> int:
-    """How many messages of an owner were sealed since an instant.
+    """How many texts of an owner were sealed since an instant.
 
     Of a cancelled run those count that were not withdrawn.
     """
     since_then = (runs.c.owner == owner, runs.c.sealed_at >= since)
-    whole = select(func.coalesce(func.sum(runs.c.messages), 0)).where(
+    is_whole = (
         *since_then,
         runs.c.state.not_in([RunState.PLANNING, RunState.CANCELLED, RunState.MISSED]),
+    )
+    whole = select(func.coalesce(func.sum(runs.c.messages), 0)).where(*is_whole)
+    merged = select(func.count()).where(
+        messages.c.run_id.in_(select(runs.c.id).where(*is_whole)),
+        messages.c.carrier_id.is_not(None),
     )
     cancelled = select(runs.c.id).where(
         *since_then, runs.c.state == RunState.CANCELLED, runs.c.released_upto > 0
     )
     left = select(func.count()).where(
-        messages.c.run_id.in_(cancelled), messages.c.state != MessageState.CANCELLED
+        messages.c.run_id.in_(cancelled),
+        messages.c.state.not_in([MessageState.CANCELLED, MessageState.MERGED]),
     )
-    return sum(int(connection.execute(each).scalar_one()) for each in (whole, left))
+    counted = [int(connection.execute(each).scalar_one()) for each in (whole, left, merged)]
+    return counted[0] + counted[1] - counted[2]
 
 
 def next_revision(connection: Connection, job: str, period: str) -> int:

@@ -176,6 +176,10 @@ messages = Table(
     Column("segments", Integer, nullable=False),
     # JSON: the registered template and its parameters, for gateways that take no text; else empty.
     Column("template", Text),
+    # What a text about many subjects says of this one, where its job makes such texts.
+    Column("line", Text),
+    # Of a merged message, the one that tells it. No foreign key, for the same reason.
+    Column("carrier_id", Key),
     Column("state", String(12), nullable=False),
     Column("due_at", Instant, nullable=False),
     # The number of the newest hand-over: with the worker it names it, and is never used again.
@@ -200,6 +204,7 @@ messages = Table(
     CheckConstraint(
         "state IN ('queued', 'sending', 'unknown') OR settled_at IS NOT NULL", name="settled"
     ),
+    CheckConstraint("(state = 'merged') = (carrier_id IS NOT NULL)", name="carried"),
     CheckConstraint("revision >= 1 AND segments >= 1 AND place >= 1", name="counted"),
 )
 
@@ -224,6 +229,7 @@ _partial_index(
 )
 _partial_index("ix_messages_sending", "state = 'sending'", "id")
 _partial_index("ix_messages_unknown", "state = 'unknown'", "gateway", "due_at")
+_partial_index("ix_messages_carrier", "carrier_id IS NOT NULL", "carrier_id")
 _partial_index("ix_messages_gateway_id", "gateway_id IS NOT NULL", "gateway_id")
 Index("ix_messages_run_subject", messages.c.run_id, messages.c.subject, messages.c.row_number)
 

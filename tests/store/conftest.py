@@ -18,6 +18,11 @@ LATER = START + timedelta(hours=1)
 SETTLED = "'2019-06-01 01:00:00'"
 
 
+def carrier_of(state: MessageState) -> str:
+    """What stands beside a state in ``carrier_id``: only what is merged has one."""
+    return "2" if state is MessageState.MERGED else "NULL"
+
+
 def claim(store: Store, run_id: int = 1, **changes: Any) -> list[Claimed]:
     """Claim messages of a run."""
     values: dict[str, Any] = {

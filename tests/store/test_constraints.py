@@ -147,8 +147,11 @@ UNLAWFUL = [
     *(
         ("messages", {"state": state}, "ck_messages_settled")
         for state in MessageState
-        if state not in ("queued", "sending", "unknown")
+        if state not in ("queued", "sending", "unknown", "merged")
     ),
+    ("messages", {"state": "merged", "carrier_id": 1}, "ck_messages_settled"),
+    ("messages", {"state": "merged", "settled_at": AT}, "ck_messages_carried"),
+    ("messages", {"carrier_id": 1}, "ck_messages_carried"),
     ("lanes", {"breaker": "shut"}, "ck_lanes_known_breaker"),
     ("lanes", {"speed": 0}, "ck_lanes_speed"),
     ("lanes", {"speed": 1.01}, "ck_lanes_speed"),
@@ -298,6 +301,7 @@ def test_every_message_state_is_known(parents: Store, state: MessageState) -> No
         worker="w",
         lease_until=AT,
         settled_at=AT,
+        carrier_id=1 if state is MessageState.MERGED else None,
     )
 
 

@@ -10,6 +10,7 @@ from smsengine.config.job import Guards
 from smsengine.errors import StoreError
 from smsengine.sources.base import Row
 from smsengine.store import messages, receipts, runs
+from smsengine.store.known import newest_known, newest_texts
 from smsengine.store.messages import Draft
 from tests.conftest import START, Office, row, rows
 
@@ -81,7 +82,7 @@ def test_any_number_of_keys_is_looked_up(office: Office) -> None:
     known = [line[0] for line in office.all("SELECT dedup_key FROM messages ORDER BY id")]
     others = [number.to_bytes(20, "big") for number in range(MANY)]
     with office.store.read() as connection:
-        found = messages.newest_known(connection, [*known, *others, *known])
+        found = newest_known(connection, [*known, *others, *known])
     assert dict(zip(known, [(1, 1), (2, 1), (3, 1)], strict=True)) == {
         key: (each.id, each.told) for key, each in found.items()
     }
@@ -92,7 +93,7 @@ def test_any_number_of_subjects_is_compared(office: Office) -> None:
     office.planned(rows(3))
     subjects = ["TA0002Z", *map(str, range(MANY)), "TA0004Z"]
     with office.store.read() as connection:
-        told = messages.newest_texts(connection, "c12-statement", "2019-06", subjects, except_run=0)
+        told = newest_texts(connection, "c12-statement", "2019-06", subjects, except_run=0)
     assert {"TA0002Z", "TA0004Z"} == set(told)
 
 

@@ -9,7 +9,7 @@ import pytest
 from smsengine.lifecycle import MessageState
 from smsengine.store import attempts, claims, messages, outbox
 from tests.conftest import START, Office
-from tests.store.conftest import LATER, SETTLED, claim, lose, settle, settlement
+from tests.store.conftest import LATER, SETTLED, carrier_of, claim, lose, settle, settlement
 
 # -- claiming --------------------------------------------------------------------------------------
 
@@ -89,8 +89,8 @@ def test_a_batch_has_its_size(five: Office, limit: int) -> None:
 def test_only_queued_messages_are_claimed(five: Office, state: MessageState) -> None:
     """What is on its way, unknown or settled is not taken again."""
     five.change(
-        f"UPDATE messages SET state = ?, settled_at = {SETTLED}, worker = 'w', lease_until ="
-        f" {SETTLED}",
+        f"UPDATE messages SET state = ?, carrier_id = {carrier_of(state)}, settled_at = {SETTLED},"
+        f" worker = 'w', lease_until = {SETTLED}",
         state.value,
     )
     assert [] == claim(five.store)
@@ -166,7 +166,11 @@ def test_an_earlier_attempt_settles_nothing(five: Office) -> None:
 def test_a_late_worker_settles_nothing(five: Office, state: MessageState) -> None:
     """A message that was taken from its worker keeps the state that it has got since."""
     (message,) = claim(five.store, limit=1)
-    five.change(f"UPDATE messages SET state = ?, settled_at = {SETTLED} WHERE id = 1", state.value)
+    five.change(
+        f"UPDATE messages SET state = ?, carrier_id = {carrier_of(state)}, settled_at = {SETTLED}"
+        " WHERE id = 1",
+        state.value,
+    )
     assert 0 == settle(five.store, "w1", settlement(message, MessageState.ACCEPTED))
     assert state.value == five.states()[0]
 

@@ -15,10 +15,11 @@ from smsengine.lifecycle import (
 )
 from smsengine.period import Period
 from smsengine.store import messages, outbox, receipts, runs, skips
+from smsengine.store.known import newest_known
 from smsengine.store.messages import Draft
 from smsengine.store.skips import SkippedRow
 from tests.conftest import START, Office, row, rows
-from tests.store.conftest import LATER, SETTLED, claim, lose
+from tests.store.conftest import LATER, SETTLED, carrier_of, claim, lose
 
 # -- writing drafts --------------------------------------------------------------------------------
 
@@ -38,6 +39,7 @@ def test_a_draft_comes_back_column_by_column(office: Office) -> None:
         [
             "gateway",
             "unknown_since",
+            "carrier_id",
             "worker",
             "lease_until",
             "gateway_id",
@@ -88,7 +90,7 @@ def test_what_is_known_is_the_newest_edition_that_was_not_withdrawn(office: Offi
             .where(messages.messages.c.id.in_([1, 3]))
             .values(state=MessageState.CANCELLED, settled_at=START)
         )
-        found = messages.newest_known(connection, [b"a" * 20, b"b" * 20])
+        found = newest_known(connection, [b"a" * 20, b"b" * 20])
     assert {b"a" * 20: (2, MessageState.QUEUED, 4, 2)} == {
         key: (known.id, known.state, known.last_revision, known.told)
         for key, known in found.items()
@@ -101,7 +103,7 @@ def test_where_every_edition_was_withdrawn_nobody_was_told(office: Office) -> No
     key = office.all("SELECT dedup_key FROM messages")[0][0]
     with office.store.write() as connection:
         outbox.cancel_queued(connection, 1, now=START)
-        known = messages.newest_known(connection, [key])[key]
+        known = newest_known(connection, [key])[key]
     assert (MessageState.CANCELLED, 1, 0) == (known.state, known.last_revision, known.told)
 
 
@@ -115,8 +117,8 @@ def test_doubts_are_resolved_within_the_law(
 ) -> None:
     """Only what is unknown is resolved, and only to what an unknown message may become."""
     five.change(
-        f"UPDATE messages SET state = ?, settled_at = {SETTLED}, worker = 'w', lease_until ="
-        f" {SETTLED} WHERE id = 1",
+        f"UPDATE messages SET state = ?, carrier_id = {carrier_of(before)}, settled_at = {SETTLED},"
+        f" worker = 'w', lease_until = {SETTLED} WHERE id = 1",
         before.value,
     )
 

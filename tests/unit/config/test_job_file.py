@@ -290,11 +290,33 @@ def test_parquet_needs_figures(load: Load) -> None:
     assert "needs figures of kind facility" in refused(load, changed("kind: csv", "kind: parquet"))
 
 
-def test_one_text_for_many_subjects_is_not_offered(load: Load) -> None:
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("merge: list\n", "merge: list and merged: {line: ...} need each other."),
+        ("merged: {line: '{{ code }}'}\n", "merge: list and merged: {line: ...} need each other."),
+        ("merge: list\nmerged: {}\n", "merged.line: is missing"),
+        ("merge: list\nmerged: {line: ''}\n", "merged.line: is empty"),
+        (
+            "merge: list\nmerged: {line: '{{ code }}', registered: list}\n",
+            "registered and merged.registered need each other.",
+        ),
+        (
+            "merge: list\nmerged: {line: '{{ code }}', template: ../x.j2}\n",
+            "merged.template: must stay inside",
+        ),
+    ],
+)
+def test_one_text_for_many_subjects_needs_its_words(load: Load, given: str, said: str) -> None:
     """Refused, not read as if it were ``none``."""
-    said = refused(load, JOB + "merge: list\n")
-    assert "merge: list is not offered yet; use cap or none." in said
+    assert said in refused(load, JOB + given)
+
+
+def test_a_series_has_a_length(load: Load) -> None:
+    """Three texts, where the job says nothing; the words of a list stand in a file of its own."""
     assert load(JOB + "merge: cap\n").job.series == 3
+    loaded = load(JOB + "merge: list\nmerged: {line: '{{ code }}'}\n")
+    assert loaded.merged_path == loaded.template_path.with_stem(f"{loaded.path.stem}-list")
 
 
 def test_a_subject_may_be_any_column(load: Load) -> None:
