@@ -6,7 +6,7 @@ Asked for each chunk of drafts before they are written, and in a dry run with th
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Protocol, TypeVar
@@ -26,6 +26,8 @@ from smsengine.store.told import Heard
 #: Half of a keyed hash is enough to count by.
 _COUNTED_BYTES = 8
 _NOBODY = Heard(0, 0)
+#: A longer list of phones that are left alone is asked about some at a time.
+_LISTED_AT_ONCE = 100_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,6 +93,8 @@ class Withholding:
         self._day: date = now.astimezone(VIETNAM).date()
         self._rehearsed: Counter[bytes] | None = Counter() if is_rehearsed else None
         self._batch: Counter[bytes] = Counter()
+        #: the phones that are left alone, where the list is short enough to be held
+        self._alone: frozenset[bytes] | None = None
 
     def judge(
         self, connection: Connection, drafts: Sequence[ToldT]
@@ -105,17 +109,23 @@ class Withholding:
         digests = self._digests(drafts) if has_list or has_caps else [b""] * len(drafts)
         alone = self._left_alone(connection, digests) if has_list else frozenset[bytes]()
         central = self._told_by_the_centre(connection, drafts)
-        heard = self._heard(connection, digests) if has_caps else {}
-        kept, skipped = [], []
+        near = self._near_caps(connection, digests) if has_caps else {}
+        kept, skipped, far = list[ToldT](), list[SkippedRow](), list[bytes]()
         for draft, digest in zip(drafts, digests, strict=True):
             if digest in alone:
                 skipped.append(_skip(draft, SkipReason.SUPPRESSED, _ALONE))
             elif draft.subject in central:
                 skipped.append(_skip(draft, SkipReason.DUPLICATE_OF_CENTRAL, _CENTRAL))
-            elif has_caps and (over := self._over(draft, digest[:_COUNTED_BYTES], heard)):
+            elif not has_caps:
+                kept.append(draft)
+            elif (counted := digest[:_COUNTED_BYTES]) not in near:
+                kept.append(draft)
+                far.append(counted)
+            elif over := self._over(draft, counted, near[counted]):
                 skipped.append(_skip(draft, *over))
             else:
                 kept.append(draft)
+        self._batch.update(far)
         return kept, skipped
 
     def _digests(self, drafts: Sequence[Told]) -> list[bytes]:
@@ -126,6 +136,11 @@ class Withholding:
         return bool(self._overlaps) or self._caps.are_set or suppressions.are_there(connection)
 
     def _left_alone(self, connection: Connection, digests: Sequence[bytes]) -> frozenset[bytes]:
+        """A list of usual length is read once; who comes onto it later is seen at the release."""
+        if self._alone is None and suppressions.count(connection) <= _LISTED_AT_ONCE:
+            self._alone = suppressions.all_hashes(connection, office=self._owner, now=self._now)
+        if self._alone is not None:
+            return self._alone
         given = sorted(set(digests))
         return suppressions.among(connection, given, office=self._owner, now=self._now)
 
@@ -147,32 +162,41 @@ class Withholding:
             waiting: the messages that are sent, in the order in which caps are used up.
         """
         digests = self._digests(waiting)
-        heard = self._heard(connection, digests)
-        judged = (
-            (message.id, self._over(message, digest[:_COUNTED_BYTES], heard))
-            for message, digest in zip(waiting, digests, strict=True)
-        )
-        return {number: over for number, over in judged if over is not None}
+        near, found = self._near_caps(connection, digests), {}
+        for message, digest in zip(waiting, digests, strict=True):
+            counted = digest[:_COUNTED_BYTES]
+            if over := self._over(message, counted, near.get(counted, _NOBODY)):
+                found[message.id] = over
+        return found
 
     # -- caps --------------------------------------------------------------------------------------
 
-    def _heard(self, connection: Connection, digests: Sequence[bytes]) -> Mapping[bytes, Heard]:
-        """The Centre is judged by its own texts alone, so that it goes before everybody else."""
+    def _near_caps(self, connection: Connection, digests: Sequence[bytes]) -> dict[bytes, Heard]:
+        """Phones that may reach a cap with these drafts, and what they were planned before.
+
+        The Centre is judged by its own texts alone, so that it goes before everybody else.
+        """
+        here = Counter(digest[:_COUNTED_BYTES] for digest in digests)
+        again = [digest for digest, times in here.items() if times > 1 or self._planned(digest)]
+        least = min(cap for cap in (self._caps.per_day, self._caps.per_month) if cap is not None)
+        often = told.many(connection, sorted(here.keys() - set(again)), day=self._day, least=least)
         owner = CENTRAL if self._owner == CENTRAL else None
-        hashes = sorted({digest[:_COUNTED_BYTES] for digest in digests})
-        return told.heard(connection, hashes, day=self._day, owner=owner)
+        near = sorted({*again, *often})
+        heard = told.heard(connection, near, day=self._day, owner=owner)
+        return {digest: heard.get(digest, _NOBODY) for digest in near}
+
+    def _planned(self, digest: bytes) -> int:
+        """How many texts this run has for a phone that are not in the ledger."""
+        return self._batch[digest] + (self._rehearsed[digest] if self._rehearsed else 0)
 
     def _is_counted(self, draft: Told) -> bool:
         """An e-mail address is not capped."""
         return self._caps.are_set and draft.network != E_MAIL
 
-    def _over(
-        self, draft: Told, digest: bytes, heard: Mapping[bytes, Heard]
-    ) -> tuple[SkipReason, str] | None:
+    def _over(self, draft: Told, digest: bytes, heard: Heard) -> tuple[SkipReason, str] | None:
         if not self._is_counted(draft):
             return None
-        day, month = heard.get(digest, _NOBODY)
-        more = self._batch[digest] + (self._rehearsed[digest] if self._rehearsed else 0)
+        (day, month), more = heard, self._planned(digest)
         if self._caps.per_day is not None and day + more >= self._caps.per_day:
             return SkipReason.OVER_DAILY_CAP, f"The phone has its {day + more} texts of the day."
         if self._caps.per_month is not None and month + more >= self._caps.per_month:

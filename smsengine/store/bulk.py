@@ -7,7 +7,7 @@ for each row costs twice as much (measured for a settlement: 6.2 µs a row, and 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import cache, lru_cache, partial
 from itertools import chain
@@ -16,6 +16,7 @@ from typing import Any
 from sqlalchemy import (
     ARRAY,
     Connection,
+    CursorResult,
     Dialect,
     Executable,
     String,
@@ -75,27 +76,46 @@ class Bulk:
         Returns:
             How many rows were written or changed in all.
         """
+        return sum(each.rowcount for each in self._results(connection, columns, alike))
+
+    def rows(
+        self,
+        connection: Connection,
+        columns: Mapping[str, Sequence[Any]],
+        alike: Mapping[str, Any],
+    ) -> Iterator[Any]:
+        """What a statement that reads gives for rows; arguments as for ``execute``."""
+        for result in self._results(connection, columns, alike):
+            yield from result
+
+    def _results(
+        self,
+        connection: Connection,
+        columns: Mapping[str, Sequence[Any]],
+        alike: Mapping[str, Any],
+    ) -> Iterator[CursorResult[Any]]:
         count = len(next(iter(columns.values())))
         if not count:
-            return 0
+            return
         varied = {
             name: values for name, values in columns.items() if values.count(values[0]) < count
         }
         once = {name: values[0] for name, values in columns.items() if name not in varied}
         once.update(alike)
         if connection.dialect.name == "sqlite":
-            return self._execute_on_sqlite(connection, varied, once, count)
+            yield from self._results_of_sqlite(connection, varied, once, count)
+            return
         sql, order = self._for_postgresql(tuple(varied))
         given = once | {name: list(values) for name, values in varied.items()}
-        return connection.exec_driver_sql(sql, tuple(given[name] for name in order)).rowcount
+        yield connection.exec_driver_sql(sql, tuple(given[name] for name in order))
 
-    def _execute_on_sqlite(
+    def _results_of_sqlite(
         self,
         connection: Connection,
         varied: Mapping[str, Sequence[Any]],
         once: Mapping[str, Any],
         count: int,
-    ) -> int:
+    ) -> Iterator[CursorResult[Any]]:
         text = cache(partial(bound_instant, dialect=connection.dialect))
         instants = {name for name, kind in self._types.items() if isinstance(kind, Instant)}
         varied = {
@@ -104,15 +124,13 @@ class Bulk:
         }
         once = {name: text(value) if name in instants else value for name, value in once.items()}
         step = _MOST_VALUES // max(1, len(varied))
-        changed = 0
         for start in range(0, count, step) if varied else [0]:
             some = [values[start : start + step] for values in varied.values()]
             sql, order, before = self._for_sqlite(tuple(varied), len(some[0]) if some else 0)
             rows = chain.from_iterable(zip(*some, strict=True))
             constants = [once[name] for name in order]
             values = (*constants[:before], *rows, *constants[before:])
-            changed += connection.exec_driver_sql(sql, values).rowcount
-        return changed
+            yield connection.exec_driver_sql(sql, values)
 
     def _compile_for_sqlite(self, varied: tuple[str, ...], rows: int) -> tuple[str, list[str], int]:
         """Also says how many of the constants stand before the rows."""

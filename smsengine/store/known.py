@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, FromClause, exists, false, func, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Executable,
+    FromClause,
+    exists,
+    false,
+    func,
+    literal_column,
+    or_,
+    select,
+)
 
 from smsengine.lifecycle import MessageState
-from smsengine.store.fitting import is_among, slices
+from smsengine.store.bulk import Bulk, Given
+from smsengine.store.fitting import slices
 from smsengine.store.tables import messages, runs
 
 
@@ -70,11 +82,10 @@ def _newest_known(connection: Connection, keys: Sequence[bytes]) -> dict[bytes, 
 
 def is_withdrawn(table: FromClause) -> ColumnElement[bool]:
     """A message was withdrawn, itself or with the one that tells it."""
+    cancelled: Any = literal_column(f"'{MessageState.CANCELLED}'")
     carrier = messages.alias()
-    its_carrier = exists().where(
-        carrier.c.id == table.c.carrier_id, carrier.c.state == MessageState.CANCELLED
-    )
-    return or_(table.c.state == MessageState.CANCELLED, its_carrier)
+    its_carrier = exists().where(carrier.c.id == table.c.carrier_id, carrier.c.state == cancelled)
+    return or_(table.c.state == cancelled, its_carrier)
 
 
 def newest_texts(
@@ -122,15 +133,21 @@ def told_subjects(
         ),
     )
     found: set[str] = set()
-    for some in slices(subjects):
-        statement = (
-            select(messages.c.subject)
-            .where(
-                messages.c.run_id.in_(of_topic),
-                is_among(connection, messages.c.subject, some),
-                ~is_withdrawn(messages),
-            )
-            .distinct()
-        )
-        found.update(connection.execute(statement).scalars())
+    for run_id in connection.execute(of_topic).scalars().all():
+        rows = _TOLD.rows(connection, {"subject": subjects}, {"run_id": run_id})
+        found.update(row[0] for row in rows)
     return frozenset(found)
+
+
+def _told_statement(_kind: Any, given: Given) -> Executable:
+    told = exists().where(
+        messages.c.run_id == given["run_id"],
+        messages.c.subject == given["subject"],
+        ~is_withdrawn(messages),
+    )
+    return select(given["subject"]).where(told)
+
+
+_TOLD = Bulk(
+    _told_statement, {"run_id": messages.c.run_id.type, "subject": messages.c.subject.type}
+)

@@ -6,7 +6,17 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, RowMapping, delete, exists, insert, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    RowMapping,
+    delete,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+)
 
 from smsengine.lifecycle import Cause
 from smsengine.phone import mask
@@ -71,6 +81,22 @@ def are_there(connection: Connection) -> bool:
     return bool(connection.execute(select(exists(select(suppressions.c.id)))).scalar())
 
 
+def count(connection: Connection) -> int:
+    """How many phones are left alone, by whomever."""
+    return int(connection.execute(select(func.count()).select_from(suppressions)).scalar_one())
+
+
+def all_hashes(connection: Connection, *, office: str, now: datetime) -> frozenset[bytes]:
+    """All phones that are on the list of everybody or of this office, and still count."""
+    statement = select(suppressions.c.address_hash).where(*_counts(office, now))
+    return frozenset(connection.execute(statement).scalars())
+
+
+def _counts(office: str, now: datetime) -> tuple[ColumnElement[bool], ...]:
+    until = suppressions.c.until
+    return suppressions.c.office.in_((_ALL, office)), or_(until.is_(None), until > now)
+
+
 def among(
     connection: Connection, hashes: Sequence[bytes], *, office: str, now: datetime
 ) -> frozenset[bytes]:
@@ -78,9 +104,7 @@ def among(
     found: set[bytes] = set()
     for some in slices(hashes):
         statement = select(suppressions.c.address_hash).where(
-            is_among(connection, suppressions.c.address_hash, some),
-            suppressions.c.office.in_((_ALL, office)),
-            or_(suppressions.c.until.is_(None), suppressions.c.until > now),
+            is_among(connection, suppressions.c.address_hash, some), *_counts(office, now)
         )
         found.update(connection.execute(statement).scalars())
     return frozenset(found)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Executable, and_, delete, or_, select, true
+from sqlalchemy import Connection, Executable, and_, delete, func, or_, select, true
 
 from smsengine.lifecycle import RunState
 from smsengine.store.bulk import Bulk, Given
@@ -60,6 +60,35 @@ def note(connection: Connection, texts: Mapping[bytes, int], *, run_id: int, day
             "texts": [texts[each] for each in some],
         }
         _COUNT.execute(connection, columns, alike)
+
+
+def _many_statement(_kind: Any, given: Given) -> Executable:
+    """Correlated, so that each phone is looked up: joined, SQLite reads the table for each."""
+    texts = select(func.sum(told.c.texts)).where(
+        told.c.month == given["month"], told.c.address_hash == given["address_hash"]
+    )
+    return select(given["address_hash"]).where(texts.scalar_subquery() >= given["least"])
+
+
+_MANY = Bulk(
+    _many_statement,
+    {
+        "month": told.c.month.type,
+        "address_hash": told.c.address_hash.type,
+        "least": told.c.texts.type,
+    },
+)
+
+
+def many(
+    connection: Connection, hashes: Sequence[bytes], *, day: date, least: int
+) -> Sequence[bytes]:
+    """Those of these phones that were planned at least so many texts in the month of a day.
+
+    Runs that ended unreleased count here, too: it is a first sieve, see ``heard``.
+    """
+    alike = {"month": month_of(day), "least": least}
+    return [row[0] for row in _MANY.rows(connection, {"address_hash": hashes}, alike)]
 
 
 def heard(
