@@ -163,7 +163,7 @@ class Dedup:
 
     def written(self, connection: Connection) -> None:
         """All chunks of a batch are written."""
-        self._withholding.written(connection, self._run_id)
+        self._withholding.written(connection, self._run_id, is_last=False)
 
     def _left_out(self, connection: Connection, drafts: list[Draft]) -> list[SkippedRow]:
         """Account for the drafts that were not written since their key was there already."""
@@ -209,8 +209,11 @@ class Dedup:
 
     def finish_caps(self, connection: Connection) -> None:
         """Judge the caps, where only now it is known what phones of many subjects get."""
-        if not self._withholding.is_late:
-            return
+        if self._withholding.is_late:
+            self._judge_caps(connection)
+        self._withholding.written(connection, self._run_id, is_last=True)
+
+    def _judge_caps(self, connection: Connection) -> None:
         last = 0
         while waiting := messages.waiting_after(
             connection, self._run_id, last, limit=_CAPPED_AT_ONCE
