@@ -1,0 +1,1 @@
+"""Payments that people hand to collectors: confirmed at once, looked up, compared with the fund."""
