@@ -13,6 +13,7 @@ from smsengine.gateways.base import Gateway, Receipt
 from smsengine.receipts.matching import store_receipts
 from smsengine.service import stumbling
 from smsengine.service.bootstrap import Engine
+from smsengine.service.confirming import EVERY_SECONDS, Confirmer
 from smsengine.service.doors import Doors
 from smsengine.service.logs import Event
 from smsengine.service.offers import Acting, Offers, Scheduled, StoppedError
@@ -26,7 +27,9 @@ from smsengine.store.runs import Run
 LOOK_SECONDS = 30.0
 #: How long threads are waited for: longer than messages under way are.
 _STOP_SECONDS = 60.0
-_MUST_END = ("lanes", "office")
+_MUST_END = ("lanes", "office", "payments")
+#: Who waits for less than the usual time between two rounds, in seconds.
+_SOONER = {"payments": EVERY_SECONDS}
 
 Tell = Callable[..., None]
 
@@ -89,7 +92,10 @@ class Works:
         self._ticker = Ticker(
             offer=lambda _job: self._wake.set(), look=self._wake.set, failed=self._fail
         )
-        self._threads = self._make_threads({"office": self._look, **rounds})
+        confirmer = Confirmer(engine, jobs, leads=leads, tell=tell)
+        self._threads = self._make_threads(
+            {"office": self._look, "payments": confirmer.look, **rounds}
+        )
 
     def _make_threads(self, again: Mapping[str, Callable[[], None]]) -> list[threading.Thread]:
         tasks = {"lanes": self._send} | {
@@ -190,7 +196,7 @@ class Works:
             except Exception as error:  # noqa: BLE001 - it is tried again
                 self._stumble(name, error)
             wake = self._wake if name == "office" else self._stopping
-            wake.wait(self._look_seconds)
+            wake.wait(min(self._look_seconds, _SOONER.get(name, self._look_seconds)))
 
     def _stumble(self, name: str, error: Exception) -> None:
         said = in_words(error)

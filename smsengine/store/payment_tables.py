@@ -66,6 +66,7 @@ payments = Table(
     CheckConstraint("(kind = 'cancellation') = (code_hash IS NULL)", name="coded"),
 )
 Index("ix_payments_paid_on", payments.c.paid_on, payments.c.organisation)
+Index("ix_payments_recorded_at", payments.c.recorded_at)
 
 # Entries of which the payer is still to be told; a row goes when that is planned.
 payment_queue = Table(

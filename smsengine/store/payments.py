@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, delete, insert, select
 
 from smsengine.lifecycle import EntryKind
 from smsengine.store.fitting import slices
@@ -143,6 +143,35 @@ def known_codes(connection: Connection, hashes: Sequence[bytes]) -> frozenset[by
         statement = select(payments.c.code_hash).where(payments.c.code_hash.in_(some))
         found.update(connection.execute(statement).scalars())
     return frozenset(found)
+
+
+def queued(connection: Connection) -> Sequence[int]:
+    """The numbers of entries whose payers are still to be told, oldest first."""
+    statement = select(payment_queue.c.payment_id).order_by(payment_queue.c.payment_id)
+    return connection.execute(statement).scalars().all()
+
+
+def told(connection: Connection, ids: Sequence[int]) -> None:
+    """Their payers were told, as far as they can be."""
+    for some in slices(ids):
+        connection.execute(delete(payment_queue).where(payment_queue.c.payment_id.in_(some)))
+
+
+def of_ids(connection: Connection, ids: Sequence[int]) -> Mapping[int, Entry]:
+    """The entries with these numbers."""
+    found: dict[int, Entry] = {}
+    for some in slices(ids):
+        statement = select(*_COLUMNS).where(payments.c.id.in_(some))
+        found.update((row.id, _entry(row)) for row in connection.execute(statement))
+    return found
+
+
+def recorded_between(connection: Connection, begin: datetime, end: datetime) -> Sequence[int]:
+    """The numbers of the entries that were recorded from one instant to before another (UTC)."""
+    statement = select(payments.c.id).where(
+        payments.c.recorded_at >= begin, payments.c.recorded_at < end
+    )
+    return connection.execute(statement.order_by(payments.c.id)).scalars().all()
 
 
 @contextmanager

@@ -62,6 +62,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("code_hash", name=op.f("uq_payments_code_hash")),
     )
     op.create_index("ix_payments_paid_on", "payments", ["paid_on", "organisation"])
+    op.create_index("ix_payments_recorded_at", "payments", ["recorded_at"])
     op.create_table(
         "payment_queue",
         sa.Column("payment_id", Key, autoincrement=False, nullable=False),
