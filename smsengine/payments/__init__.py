@@ -1,1 +1,0 @@
-"""Payments that people hand to collectors: confirmed at once, looked up, compared with the fund."""
