@@ -261,6 +261,7 @@ class LoadedJob(Model):
     job: Job
     files: InstanceOf[Files]
     registered: Registered | None = None
+    merged_registered: Registered | None = None
     version: int | None = None
     overlaps: tuple[str, ...] = ()
     #: sources of the configuration by their places in the file, and the folder that they are in

@@ -8,6 +8,7 @@ round: only what was told before and fits the selection gets a new edition.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -219,7 +220,8 @@ class Dedup:
             connection, self._run_id, last, limit=_CAPPED_AT_ONCE
         ):
             last = waiting[-1].id
-            with self._store.read() as reading:
+            # What this transaction has counted is seen by no other.
+            with self._store.read() if self._own_run == 0 else nullcontext(connection) as reading:
                 over = self._withholding.over_caps(reading, waiting)
             leave_out(connection, self._run_id, self.tally, over)
             self.written(connection)

@@ -122,7 +122,8 @@ class Withholding:
                 kept.append(draft)
             elif (counted := digest[:_COUNTED_BYTES]) not in near:
                 kept.append(draft)
-                far.append(counted)
+                if self._is_counted(draft):
+                    far.append(counted)
             elif over := self._over(draft, counted, near[counted]):
                 skipped.append(_skip(draft, *over))
             else:

@@ -22,6 +22,7 @@ from smsengine.service.tally import Tally
 from smsengine.service.ticking import Ticker
 from smsengine.store import outbox
 from smsengine.store.runs import Run
+from smsengine.waves import LAST_PLACE
 
 #: The ledger is looked at anew at least so often, whatever the clock says.
 LOOK_SECONDS = 30.0
@@ -170,7 +171,7 @@ class Works:
 
     def _ended(self, run: Run) -> None:
         with self._engine.store.read() as connection:
-            states = outbox.states_upto(connection, run.id, run.messages)
+            states = outbox.states_upto(connection, run.id, LAST_PLACE)
         counts = {state.value: count for state, count in states.items()}
         self._tell(Event.RUN_FINISHED, run=run.id, label=run.label, **counts)
 
