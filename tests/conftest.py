@@ -28,6 +28,7 @@ from smsengine.sources.base import Row, Value
 from smsengine.store import runs, schema
 from smsengine.store.engine import Store
 from smsengine.store.runs import Run
+from tests.flow.zygote import Victims
 from tests.postgres import GIVEN, Databases, MissingPostgresError, Server, clear
 
 #: 08:00 on 1 June 2019 in Vietnam.
@@ -276,6 +277,14 @@ def _started() -> Server:
 def shared_database(postgres: Databases) -> str:
     """The database that tests empty and use one after the other: a new one takes much longer."""
     return postgres.create_database()
+
+
+@pytest.fixture(scope="session")
+def victims(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Victims]:
+    """The process that forks senders and commands."""
+    started = Victims(tmp_path_factory.mktemp("victims"))
+    yield started
+    started.close()
 
 
 @pytest.fixture
