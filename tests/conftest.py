@@ -234,13 +234,11 @@ def sqlite_store(migrated: Path, tmp_path: Path) -> Iterator[Store]:
 
 
 @pytest.fixture
-def postgres_store(postgres: Databases, shared_database: str) -> Iterator[Store]:
+def postgres_store(shared_store: Store) -> Store:
     """An empty ledger on PostgreSQL."""
-    opened = Store(shared_database)
-    with opened.write() as connection:
+    with shared_store.write() as connection:
         clear(connection)
-    yield opened
-    opened.close()
+    return shared_store
 
 
 @pytest.fixture(scope="session")
@@ -277,6 +275,14 @@ def _started() -> Server:
 def shared_database(postgres: Databases) -> str:
     """The database that tests empty and use one after the other: a new one takes much longer."""
     return postgres.create_database()
+
+
+@pytest.fixture(scope="session")
+def shared_store(shared_database: str) -> Iterator[Store]:
+    """That database, open: a new connection's server process learns every table again."""
+    opened = Store(shared_database)
+    yield opened
+    opened.close()
 
 
 @pytest.fixture(scope="session")
