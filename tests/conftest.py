@@ -28,6 +28,7 @@ from smsengine.sources.base import Row, Value
 from smsengine.store import runs, schema
 from smsengine.store.engine import Store
 from smsengine.store.runs import Run
+from tests import statements
 from tests.flow.zygote import Victims
 from tests.postgres import GIVEN, Databases, MissingPostgresError, Server, clear
 
@@ -67,6 +68,10 @@ LONG = frozenset(
         *("outbox_machine", "three_years", "upkeep_commands"),
     )
 )
+
+
+def pytest_configure() -> None:
+    statements.share()
 
 
 @pytest.hookimpl(trylast=True)
