@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from sqlalchemy import Connection, CursorResult
@@ -29,8 +29,10 @@ from smsengine.store import runs, schema
 from smsengine.store.engine import Store
 from smsengine.store.runs import Run
 from tests import statements
-from tests.flow.zygote import Victims
 from tests.postgres import GIVEN, Databases, MissingPostgresError, Server, clear
+
+if TYPE_CHECKING:
+    from tests.flow.zygote import Victims  # with it comes all of the command line
 
 #: 08:00 on 1 June 2019 in Vietnam.
 START = datetime(2019, 6, 1, 1, 0, tzinfo=UTC)
@@ -293,6 +295,8 @@ def shared_store(shared_database: str) -> Iterator[Store]:
 @pytest.fixture(scope="session")
 def victims(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Victims]:
     """The process that forks senders and commands."""
+    from tests.flow.zygote import Victims
+
     started = Victims(tmp_path_factory.mktemp("victims"))
     yield started
     started.close()
