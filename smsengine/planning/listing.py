@@ -21,7 +21,8 @@ from smsengine.lifecycle import SkipReason
 from smsengine.planning.leaving_out import leave_out
 from smsengine.planning.manifest import Tally
 from smsengine.planning.merging import Before
-from smsengine.planning.messages import Hasher, Recipe, prove_rules
+from smsengine.planning.messages import Hasher, Recipe
+from smsengine.planning.proofs import prove_rules
 from smsengine.planning.registering import Registrar
 from smsengine.planning.templates import MAX_CHARACTERS, MessageTemplate
 from smsengine.store import messages, series

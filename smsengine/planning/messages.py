@@ -6,18 +6,18 @@ Pure of any database and picklable, so that a second process can do it.
 from __future__ import annotations
 
 import hashlib
-import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from smsengine.config.job import Column, ColumnType
 from smsengine.config.registered import Registered
-from smsengine.errors import ConfigError, RowError
+from smsengine.errors import RowError
 from smsengine.lifecycle import SkipReason
 from smsengine.mailbox import Mailbox
 from smsengine.period import Period
 from smsengine.phone import Phone
 from smsengine.planning.columns import reader
+from smsengine.planning.proofs import HouseRules, prove_figures, prove_rules, require_seen
 from smsengine.planning.recipients import Contacts, address_reader, cell_finder
 from smsengine.planning.registering import Registrar
 from smsengine.planning.templates import MessageTemplate
@@ -25,23 +25,11 @@ from smsengine.provinces import province_of
 from smsengine.sources.base import Row
 from smsengine.store.messages import Draft
 from smsengine.store.skips import SkippedRow
-from smsengine.text.gsm import Measure, measure
-from smsengine.text.numerals import Locale, amounts_in
+from smsengine.text.gsm import measure
+from smsengine.text.numerals import Locale
 
-#: What Python prints for an empty value. Not "nan": folded, that is a Vietnamese word.
-_NOTHING = re.compile(r"\bNone\b")
 _PREFIX_BYTES = 4
 _HASH_BYTES = 16
-
-
-@dataclass(frozen=True, kw_only=True)
-class HouseRules:
-    """What a text must be to get through all gateways of a route; None for no limit."""
-
-    forbidden: str = ""
-    max_characters: int | None = None
-    max_segments: int | None = None
-    unicode: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,7 +161,7 @@ class Composer:
         if listed := recipe.listed:
             self._line = MessageTemplate(listed.line, listed.line_name, recipe.period)
             self._line.require([*recipe.columns, "period"])
-            _require_seen(self._line, {*self._template.variables, recipe.subject}, recipe.subject)
+            require_seen(self._line, {*self._template.variables, recipe.subject}, recipe.subject)
             self._amounts_of_line = _amounts_of(recipe, self._line)
 
     def compose(self, rows: Sequence[Row]) -> Composed:
@@ -281,7 +269,7 @@ class Composer:
 
     def _text(self, values: Mapping[str, object]) -> tuple[str, int]:
         text = self._template.render(values)
-        _prove(text, values, self._amounts)
+        prove_figures(text, values, self._amounts)
         measured = measure(text)
         if measured.segments > self._recipe.max_segments:
             raise RowError(
@@ -304,7 +292,7 @@ class Composer:
         if self._line is None:
             return None
         line = self._line.render(values)
-        _prove(line, values, self._amounts_of_line)
+        prove_figures(line, values, self._amounts_of_line)
         return line
 
     def _count_money(self, values: Mapping[str, object], result: Composed) -> None:
@@ -336,21 +324,6 @@ class Composer:
         )
 
 
-def _require_seen(line: MessageTemplate, seen: Collection[str], subject: str) -> None:
-    """A list names each subject, and says nothing of it whose change would go unnoticed.
-
-    Raises:
-        ConfigError: it does not, or would.
-    """
-    if subject not in line.variables:
-        raise ConfigError(f"{line.name}: does not print {subject!r}, whom it tells of.")
-    for name in sorted(line.variables.keys() - seen - {"period"}):
-        raise ConfigError(
-            f"{line.name}: prints {name!r}, which the job's own template does not: a change of it"
-            " would go unnoticed."
-        )
-
-
 def _amounts_of(recipe: Recipe, template: MessageTemplate) -> list[str]:
     """The columns with figures that a template prints."""
     figures = (ColumnType.MONEY, ColumnType.COUNT, ColumnType.PERCENT)
@@ -359,47 +332,6 @@ def _amounts_of(recipe: Recipe, template: MessageTemplate) -> list[str]:
         for name, column in recipe.columns.items()
         if column.type in figures and name in template.variables
     ]
-
-
-def _prove(text: str, values: Mapping[str, object], amounts: Sequence[str]) -> None:
-    """Read the figures back out of a text, and look for what must never be sent."""
-    if "{{" in text or ("None" in text and _NOTHING.search(text)) or not text:
-        raise RowError("The text is empty or holds an unfilled place.")
-    printed = amounts_in(text)
-    for name in amounts:
-        value = values[name]
-        if value is None:
-            continue
-        if value not in printed:
-            raise RowError(f"{name}: the figure {value} cannot be read back from the text.")
-        printed.remove(value)
-
-
-def prove_rules(text: str, measured: Measure, rules: HouseRules) -> None:
-    """Make sure that every gateway of a route takes a text.
-
-    Raises:
-        RowError: the first rule that it breaks.
-    """
-    for char in rules.forbidden:
-        if char in text:
-            raise RowError(
-                f"The text holds {char!r}, which the gateway refuses.",
-                reason=SkipReason.UNSENDABLE_TEXT,
-            )
-    if not rules.unicode and not (text.isascii() and measured.encoding == "gsm7"):
-        raise RowError(
-            "The text has characters beyond plain letters, which the gateway does not take.",
-            reason=SkipReason.UNSENDABLE_TEXT,
-        )
-    if rules.max_characters is not None and len(text) > rules.max_characters:
-        raise _too_long(f"{len(text)} characters", rules.max_characters)
-    if rules.max_segments is not None and measured.segments > rules.max_segments:
-        raise _too_long(f"{measured.segments} segments", rules.max_segments)
-
-
-def _too_long(found: str, limit: int) -> RowError:
-    return RowError(f"The text has {found}; the gateway takes {limit}.", reason=SkipReason.TOO_LONG)
 
 
 def seal_of_template(key: bytes, text_hash: bytes, template: str | None) -> int:

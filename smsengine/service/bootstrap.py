@@ -25,8 +25,8 @@ from smsengine.gateways.kinds import kind_names, kind_of
 from smsengine.identity import own_identity
 from smsengine.phone import PhoneBook
 from smsengine.planning.manifest import Prices
-from smsengine.planning.messages import HouseRules
 from smsengine.planning.planner import Planner
+from smsengine.planning.proofs import HouseRules
 from smsengine.sending.asking import Receive
 from smsengine.sending.crew import Inline, Threads
 from smsengine.sending.departure import Departures

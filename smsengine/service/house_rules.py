@@ -19,7 +19,7 @@ from smsengine.config.settings import GatewaySettings, Settings
 from smsengine.config.yaml import Document, Location
 from smsengine.gateways.base import Capabilities, Channel, Kind
 from smsengine.planning.manifest import Prices
-from smsengine.planning.messages import HouseRules
+from smsengine.planning.proofs import HouseRules
 from smsengine.sending.routing import Route
 
 Kinds = Mapping[str, Kind[Any]]

@@ -55,8 +55,6 @@ def recipe_for(
     columns = [column.from_column for column in job.columns.values()]
     places = find_columns(source, [*columns, *recipient.phones, *recipient.emails])
     files = files or loaded.files.anew()
-    template = MessageTemplate(loaded.template(files), str(loaded.template_path))
-    template.require([*job.columns, "period"])
     recipe = Recipe(
         topic=job.topic,
         period=period,
@@ -67,7 +65,7 @@ def recipe_for(
         cells=tuple(places[len(columns) :]),
         contacts=_contacts(engine, loaded, period),
         numbers=job.source.numbers,
-        template=template.source,
+        template=_template(loaded, files),
         template_name=str(loaded.template_path),
         extra_prefixes=engine.settings.phones.extra_prefixes,
         max_segments=job.guards.max_segments,
@@ -84,6 +82,12 @@ def recipe_for(
     if recipe.listed is not None:
         ListComposer(recipe).rehearse()
     return recipe
+
+
+def _template(loaded: LoadedJob, files: Files) -> str:
+    template = MessageTemplate(loaded.template(files), str(loaded.template_path))
+    template.require([*loaded.job.columns, "period"])
+    return template.source
 
 
 def _list_recipe(engine: Engine, loaded: LoadedJob, files: Files) -> ListRecipe | None:

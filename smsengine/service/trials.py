@@ -12,7 +12,7 @@ from smsengine.config.offices import Office
 from smsengine.errors import RefusedError, RowError, UsageError
 from smsengine.gateways.base import Outbound, Outcome
 from smsengine.phone import Phone, PhoneBook, mask
-from smsengine.planning.messages import HouseRules, prove_rules
+from smsengine.planning.proofs import HouseRules, prove_rules
 from smsengine.service import auditing, trying
 from smsengine.service.bootstrap import Engine
 from smsengine.service.checks import Checked, check_job

@@ -21,7 +21,7 @@ from smsengine.gateways.base import Channel, Gateway, Outbound, Outcome, Outcome
 from smsengine.lifecycle import Grade
 from smsengine.mailbox import Mailbox
 from smsengine.phone import Phone, PhoneBook, mask, mask_numbers
-from smsengine.planning.messages import prove_rules
+from smsengine.planning.proofs import prove_rules
 from smsengine.sending.pace import LATE_SECONDS, Pace, Rate
 from smsengine.service import fence
 from smsengine.service.bootstrap import Engine

@@ -14,7 +14,7 @@ import pytest
 from smsengine.config.registered import Registered, Variant
 from smsengine.lifecycle import SkipReason
 from smsengine.planning.manifest import Prices
-from smsengine.planning.messages import HouseRules, prove_rules
+from smsengine.planning.proofs import HouseRules, prove_rules
 from smsengine.text.gsm import measure
 from tests.conftest import Office, compose, row, rows
 

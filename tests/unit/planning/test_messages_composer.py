@@ -12,7 +12,8 @@ from smsengine.config.job import Column, ColumnType
 from smsengine.errors import ConfigError
 from smsengine.lifecycle import SkipReason
 from smsengine.period import Period
-from smsengine.planning.messages import Composer, Hasher, HouseRules
+from smsengine.planning.messages import Composer, Hasher
+from smsengine.planning.proofs import HouseRules
 from smsengine.sources.base import Row
 from smsengine.store.skips import SkippedRow
 from smsengine.text.gsm import measure

@@ -16,8 +16,9 @@ from smsengine.errors import ConfigError, StoreError
 from smsengine.lifecycle import Cause, MessageState, RunKind
 from smsengine.planning import release
 from smsengine.planning.listing import ListComposer
-from smsengine.planning.messages import HouseRules, ListRecipe
+from smsengine.planning.messages import ListRecipe
 from smsengine.planning.order import Quota, Resend
+from smsengine.planning.proofs import HouseRules
 from smsengine.planning.withholding import Caps
 from smsengine.receipts import resolving
 from smsengine.reports.accounts import account

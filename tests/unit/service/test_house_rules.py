@@ -16,7 +16,7 @@ from smsengine.errors import ConfigError
 from smsengine.gateways.base import Capabilities, Channel, Kind
 from smsengine.period import Period
 from smsengine.planning.manifest import Prices
-from smsengine.planning.messages import HouseRules
+from smsengine.planning.proofs import HouseRules
 from smsengine.sending.routing import Route, alone, ordered
 from smsengine.service.bootstrap import Engine
 from smsengine.service.house_rules import broken_word, misfits, prices_of, rules_of
