@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import date
 from functools import partial
@@ -14,7 +14,6 @@ from smsengine.config.files import Files
 from smsengine.config.job import CENTRAL, LoadedJob
 from smsengine.config.settings import Settings
 from smsengine.errors import RefusedError, SmsEngineError, StoreError
-from smsengine.governance.findings import FoundError
 from smsengine.lifecycle import VersionState
 from smsengine.planning.release import Permit
 from smsengine.service import auditing
@@ -27,6 +26,9 @@ from smsengine.store.versions import Version
 
 #: What was decided is taken up within so many seconds.
 _LOOK_SECONDS = 15.0
+
+#: Who has a notice in force about each topic.
+Topics = Mapping[str, frozenset[str]]
 
 
 def needs_approval(settings: Settings, owner: str) -> bool:
@@ -65,23 +67,46 @@ def in_force(engine: Engine, name: str) -> LoadedJob:
         return _unexpired(engine.job(name), engine.today)
     with engine.store.read() as connection:
         version = versions.standing(connection, name, VersionState.APPROVED)
+        topics = versions.topics_in_force(connection)
     catalogue = engine.catalogue()
-    if version is None:
-        catalogue.path_of(name)
-        raise RefusedError(
-            f"{name} is not approved; hand it in with 'smsengine jobs submit {name}', and have"
-            " somebody of the Centre approve it."
-        )
-    if version.has_expired(engine.today):
-        raise RefusedError(
-            f"{version.label} was approved until {version.expires:%d/%m/%Y}; hand it in again with"
-            f" 'smsengine jobs submit {name}'."
-        )
-    try:
-        return load_version(catalogue, version)
-    except FoundError as error:
-        auditing.forbidden(engine, program(), name, error.findings)
-        raise
+    with auditing.refusals(engine, program(), name):
+        if version is None:
+            catalogue.path_of(name)
+            raise RefusedError(
+                f"{name} is not approved; hand it in with 'smsengine jobs submit {name}', and have"
+                " somebody of the Centre approve it."
+            )
+        if version.has_expired(engine.today):
+            raise RefusedError(
+                f"{version.label} was approved until {version.expires:%d/%m/%Y}; hand it in again"
+                f" with 'smsengine jobs submit {name}'."
+            )
+    return _as_approved(engine, catalogue, version, topics)
+
+
+def _as_approved(
+    engine: Engine, catalogue: Catalogue, version: Version, topics: Topics
+) -> LoadedJob:
+    """A job as a version keeps it, if that is still good; the audit is told if not.
+
+    What does not fit was changed in the ledger behind everybody's back: both of two offices with
+    one topic are refused, since nobody can tell whose it is.
+    """
+    with auditing.refusals(engine, program(), version.job):
+        loaded = load_version(catalogue, version)
+        topic = loaded.job.topic
+        if topic != version.topic:
+            raise RefusedError(
+                f"{version.label} was approved about {version.topic!r}, and says {topic!r}."
+            )
+        others = topics.get(topic, frozenset()) - {loaded.owner}
+        if others and loaded.owner != CENTRAL:
+            listed = ", ".join(sorted(others))
+            raise RefusedError(
+                f"{version.label} is about {topic!r}, of which {listed} has a notice in force;"
+                " withdraw one of them."
+            )
+    return loaded
 
 
 def all_in_force(engine: Engine) -> Iterator[tuple[str, LoadedJob | SmsEngineError]]:
@@ -100,10 +125,11 @@ def all_in_force(engine: Engine) -> Iterator[tuple[str, LoadedJob | SmsEngineErr
         return
     with engine.store.read() as connection:
         approved = versions.in_state(connection, VersionState.APPROVED)
+        topics = versions.topics_in_force(connection)
     day = engine.today
     for name, version in approved.items():
         if needs_approval(engine.settings, version.owner) and not version.has_expired(day):
-            yield name, _or_error(partial(load_version, catalogue, version))
+            yield name, _or_error(partial(_as_approved, engine, catalogue, version, topics))
 
 
 def _from_disk(catalogue: Catalogue, path: Path) -> LoadedJob:

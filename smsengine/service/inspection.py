@@ -106,7 +106,7 @@ def inspect(
         found.findings += error.findings
         return found
     except ConfigError as error:
-        found.findings += [_of_sentence(line, str(path)) for line in str(error).splitlines()]
+        found.findings += [of_sentence(line, str(path)) for line in str(error).splitlines()]
         return found
     found.loaded = loaded
     if loaded.owner != CENTRAL:
@@ -119,7 +119,7 @@ def inspect(
     return found
 
 
-def _of_sentence(sentence: str, path: str) -> Finding:
+def of_sentence(sentence: str, path: str) -> Finding:
     """What a file's reader says, as a finding."""
     placed = _PLACED.fullmatch(sentence)
     file = placed["file"] if placed else path

@@ -15,7 +15,7 @@ from smsengine.phone import Phone, PhoneBook, mask
 from smsengine.planning.messages import HouseRules, prove_rules
 from smsengine.service import auditing, trying
 from smsengine.service.bootstrap import Engine
-from smsengine.service.checks import Checked, check_job
+from smsengine.service.checks import Checked, look_at
 from smsengine.service.inspection import bad
 from smsengine.service.people import Actor
 from smsengine.service.trying import Trial
@@ -57,7 +57,7 @@ def try_out(
         RowError: the marked text breaks a house rule of the gateway.
     """
     catalogue = engine.catalogue()
-    checked = check_job(engine, catalogue, catalogue.path_of(name))
+    checked = look_at(engine, catalogue, catalogue.path_of(name), actor)
     wrong = [each.sentence(checked.language) for each in bad(checked.findings, overridden=True)]
     if wrong or checked.loaded is None:
         listed = "\n".join(wrong)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -194,6 +195,17 @@ def owners_of_topic(connection: Connection, topic: str) -> frozenset[str]:
         versions.c.topic == topic, versions.c.state.in_(live)
     )
     return frozenset(connection.execute(statement).scalars())
+
+
+def topics_in_force(connection: Connection) -> Mapping[str, frozenset[str]]:
+    """Who has a version in force about each topic."""
+    statement = select(versions.c.topic, versions.c.owner).where(
+        versions.c.state == VersionState.APPROVED
+    )
+    found = defaultdict[str, set[str]](set)
+    for topic, owner in connection.execute(statement):
+        found[topic].add(owner)
+    return {topic: frozenset(owners) for topic, owners in found.items()}
 
 
 def newest(connection: Connection) -> Mapping[str, Version]:
