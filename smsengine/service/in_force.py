@@ -16,7 +16,7 @@ from smsengine.config.settings import Settings
 from smsengine.errors import RefusedError, SmsEngineError, StoreError
 from smsengine.lifecycle import VersionState
 from smsengine.planning.release import Permit
-from smsengine.service import auditing
+from smsengine.service import auditing, overlapping
 from smsengine.service.bootstrap import Engine
 from smsengine.service.catalogue import Catalogue
 from smsengine.service.people import program
@@ -197,30 +197,46 @@ def require_in_force(engine: Engine, loaded: LoadedJob) -> None:
 
 
 def permit(engine: Engine, run: Run) -> Permit:
-    """Looks whether a run may be sent while nobody can decide otherwise."""
+    """Looks whether a run may be sent while nobody can decide otherwise.
+
+    What the Centre tells is read just before that: of what it adds in between, nothing is planned.
+
+    Raises:
+        RefusedError: the notice's topic has become the Centre's.
+    """
+    overlaps = _overlaps(engine, run)
 
     def look(connection: Connection) -> Sequence[str]:
         versions.take_the_floor(connection)
-        version = _in_force(connection, engine, run)
-        return version.overlaps if version is not None else ()
+        _require_good(connection, engine, run)
+        return overlaps
 
     return look
 
 
-def _in_force(connection: Connection, engine: Engine, run: Run) -> Version | None:
+def _overlaps(engine: Engine, run: Run) -> Sequence[str]:
+    """The topics of the Centre with which a run overlaps by now."""
+    if run.version_id is None or not needs_approval(engine.settings, run.owner):
+        return ()
+    with engine.store.read() as connection:
+        version = versions.get(connection, run.version_id)
+    if version is None:
+        return ()
+    with auditing.refusals(engine, program(), run.job):
+        return overlapping.of_version(engine, version)
+
+
+def _require_good(connection: Connection, engine: Engine, run: Run) -> None:
     """See to it that a run's notice was not taken back since it was planned.
 
     One that a newer version has replaced since stays good: this is what was approved then; until
     the notice is taken back.
 
-    Returns:
-        The version that it was planned from; None where it needs no approval.
-
     Raises:
         RefusedError: it was taken back, or its last day is over.
     """
     if not needs_approval(engine.settings, run.owner):
-        return None
+        return
     version = versions.get(connection, run.version_id or 0)
     if version is None:
         raise RefusedError(
@@ -236,7 +252,6 @@ def _in_force(connection: Connection, engine: Engine, run: Run) -> Version | Non
                 f"Run {run.id} ({run.label}) is of {version.label}; {each.label}, which replaced"
                 " it, was withdrawn."
             )
-    return version
 
 
 class Decided:

@@ -198,10 +198,10 @@ def _compare(
     rules = engine.settings.governance
     related = set(loaded.job.overlaps)
     wholes = [words for words in parts if words.file.endswith(".j2")]
-    for words, (claim, theirs) in product(wholes, catalogue.central_wordings):
+    for words, (topic, theirs) in product(wholes, catalogue.central_wordings):
         alike = likeness(words.text, theirs)
         if alike >= rules.related:
-            related.add(claim.topic)
+            related.add(topic)
             found.findings.append(
                 Finding(
                     rule="similar" if alike >= rules.similar else "related",
@@ -209,8 +209,8 @@ def _compare(
                     file=words.file,
                     line=1,
                     what=Saying(
-                        vi=f"Giống {alike:.0%} thông báo {claim.topic!r} của Trung tâm.",
-                        en=f"Is {alike:.0%} like the Centre's notice {claim.topic!r}.",
+                        vi=f"Giống {alike:.0%} thông báo {topic!r} của Trung tâm.",
+                        en=f"Is {alike:.0%} like the Centre's notice {topic!r}.",
                     ),
                     mend=_SIMILAR if alike >= rules.similar else _RELATED,
                     beside=(words.text, theirs),

@@ -175,6 +175,13 @@ def in_state(connection: Connection, state: VersionState) -> Mapping[str, Versio
     return {row["job"]: _version(row) for row in connection.execute(statement).mappings()}
 
 
+def in_force_of(connection: Connection, owner: str) -> Sequence[Version]:
+    """The versions of one owner that are in force."""
+    ours = versions.c.state == VersionState.APPROVED, versions.c.owner == owner
+    statement = select(versions).where(*ours).order_by(versions.c.job)
+    return [_version(row) for row in connection.execute(statement).mappings()]
+
+
 def standing(connection: Connection, job: str, state: VersionState) -> Version | None:
     """The version of one notice that is submitted, or approved."""
     statement = select(versions).where(versions.c.job == job, versions.c.state == state)
