@@ -65,10 +65,15 @@ class Catalogue:
         Raises:
             ConfigError: there is no folder of jobs.
         """
+        ours = self._paths_of_the_centre
+        return [*ours, *sorted(self.settings.jobs.glob("provinces/*/*.yaml"))]
+
+    @cached_property
+    def _paths_of_the_centre(self) -> Sequence[Path]:
         folder = self.settings.jobs
         if not folder.is_dir():
             raise ConfigError(f"{self.config}: jobs: the folder {folder} does not exist.")
-        return sorted(folder.glob("*.yaml")) + sorted(folder.glob("provinces/*/*.yaml"))
+        return sorted(folder.glob("*.yaml"))
 
     def name_of(self, path: Path) -> str:
         """The name of a job file, e.g. ``c12-statement`` or ``01-hanoi/dossier``."""
@@ -94,10 +99,6 @@ class Catalogue:
         """Where the file of a job stands, or stood."""
         below = Path("provinces") / name if "/" in name else Path(name)
         return self.settings.jobs / f"{below}.yaml"
-
-    @property
-    def _paths_of_the_centre(self) -> Sequence[Path]:
-        return [path for path in self.paths if path.parent == self.settings.jobs]
 
     @cached_property
     def _kept(self) -> Sequence[LoadedJob]:

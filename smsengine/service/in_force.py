@@ -14,6 +14,7 @@ from smsengine.config.files import Files
 from smsengine.config.job import CENTRAL, LoadedJob
 from smsengine.config.settings import Settings
 from smsengine.errors import RefusedError, SmsEngineError, StoreError
+from smsengine.governance import grants
 from smsengine.lifecycle import VersionState
 from smsengine.planning.release import Permit
 from smsengine.service import auditing, overlapping
@@ -194,6 +195,17 @@ def require_in_force(engine: Engine, loaded: LoadedJob) -> None:
     if version.state is not VersionState.APPROVED or version.has_expired(engine.today):
         state = version.state if version.state is not VersionState.APPROVED else "expired"
         raise RefusedError(f"{version.label} is {state}; nothing of it is sent any more.")
+    _require_granted(engine, loaded, version)
+
+
+def _require_granted(engine: Engine, loaded: LoadedJob, version: Version) -> None:
+    """A job that was read long ago may be that of an office that is no more."""
+    if loaded.owner == CENTRAL:
+        return
+    faults = grants.faults(loaded, engine.settings.offices, engine.today)
+    said = " ".join(f"{what.en} {mend.en}" for _, _, what, mend in faults)
+    if said:
+        raise RefusedError(f"{version.label}: {said}")
 
 
 def permit(engine: Engine, run: Run) -> Permit:

@@ -13,6 +13,7 @@ import pytest
 
 from smsengine.config.files import Files, Role
 from smsengine.errors import ConfigError, RefusedError, SmsEngineError, StoreError
+from smsengine.period import Period
 from smsengine.service import approvals, sender
 from smsengine.service.bootstrap import Engine
 from smsengine.service.checks import look_at
@@ -304,9 +305,20 @@ def test_what_an_abolished_office_had_in_force_is_not_sent(old_office: Bureau) -
     assert OLD in read_roster(engine).jobs
     old_office.wait(days=30)
     with pytest.raises(ConfigError, match=MERGED):
-        sender.plan(engine, sender.Request(loaded=in_force(engine, OLD), period=JUNE), WATCH)
+        sender.plan(
+            engine, sender.Request(loaded=in_force(engine, OLD), period=JUNE), sender.Watch()
+        )
     assert MERGED in read_roster(engine).broken[OLD]
     assert [True] == [MERGED in each for each in refusals(old_office, OLD)]
 
 
-WATCH = sender.Watch()
+def test_what_was_read_before_the_merger_is_not_planned_after_it(old_office: Bureau) -> None:
+    """A daemon that has run for long has read its jobs long ago."""
+    engine = old_office.engine
+    approvals.submit(engine, OLD, TAM)
+    approvals.approve(engine, approvals.waiting(engine, OLD), BINH)
+    request = sender.Request(loaded=in_force(engine, OLD), period=Period.parse("2025-06"))
+    old_office.wait(days=30)
+    with pytest.raises(RefusedError, match=f"{OLD} v1: {MERGED}"):
+        sender.plan(engine, request, sender.Watch())
+    assert [True] == [MERGED in each for each in refusals(old_office, OLD)]
