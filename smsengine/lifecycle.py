@@ -110,6 +110,16 @@ class Cause(StrEnum):
     OTHER = "other"
 
 
+class EntryKind(StrEnum):
+    """What an entry in the book of payments says."""
+
+    PAYMENT = "payment"
+    #: other facts in place of those of an earlier entry
+    CORRECTION = "correction"
+    #: the earlier entry is void
+    CANCELLATION = "cancellation"
+
+
 class Grade(StrEnum):
     """How soon a person must know."""
 

@@ -50,6 +50,13 @@ class Timetable(Protocol):
         """The first firing later than an instant; None where there is none any more."""
 
 
+class Never:
+    """Not by the clock."""
+
+    def next_after(self, _after: datetime) -> None:
+        """There is none."""
+
+
 class Shift(StrEnum):
     """What happens to a day on which public offices do not work."""
 

@@ -25,7 +25,7 @@ _COUNTED: Mapping[str, tuple[MessageState, ...]] = {
     "undelivered": (_M.UNDELIVERED,),
 }
 #: The states of messages that no gateway was given.
-_KEPT = frozenset({_M.QUEUED, _M.SENDING, _M.EXPIRED, _M.CANCELLED})
+_KEPT = frozenset({_M.QUEUED, _M.SENDING, _M.EXPIRED, _M.CANCELLED, _M.MERGED})
 #: Shares are read as decimals: 29 of 100 is not more than 29 %.
 _EXACT = 1e-9
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from sqlalchemy import Connection, CursorResult
@@ -28,7 +28,11 @@ from smsengine.sources.base import Row, Value
 from smsengine.store import runs, schema
 from smsengine.store.engine import Store
 from smsengine.store.runs import Run
+from tests import statements
 from tests.postgres import GIVEN, Databases, MissingPostgresError, Server, clear
+
+if TYPE_CHECKING:
+    from tests.flow.zygote import Victims  # with it comes all of the command line
 
 #: 08:00 on 1 June 2019 in Vietnam.
 START = datetime(2019, 6, 1, 1, 0, tzinfo=UTC)
@@ -66,6 +70,10 @@ LONG = frozenset(
         *("outbox_machine", "three_years", "upkeep_commands"),
     )
 )
+
+
+def pytest_configure() -> None:
+    statements.share()
 
 
 @pytest.hookimpl(trylast=True)
@@ -233,13 +241,11 @@ def sqlite_store(migrated: Path, tmp_path: Path) -> Iterator[Store]:
 
 
 @pytest.fixture
-def postgres_store(postgres: Databases, shared_database: str) -> Iterator[Store]:
+def postgres_store(shared_store: Store) -> Store:
     """An empty ledger on PostgreSQL."""
-    opened = Store(shared_database)
-    with opened.write() as connection:
+    with shared_store.write() as connection:
         clear(connection)
-    yield opened
-    opened.close()
+    return shared_store
 
 
 @pytest.fixture(scope="session")
@@ -276,6 +282,24 @@ def _started() -> Server:
 def shared_database(postgres: Databases) -> str:
     """The database that tests empty and use one after the other: a new one takes much longer."""
     return postgres.create_database()
+
+
+@pytest.fixture(scope="session")
+def shared_store(shared_database: str) -> Iterator[Store]:
+    """That database, open: a new connection's server process learns every table again."""
+    opened = Store(shared_database)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="session")
+def victims(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Victims]:
+    """The process that forks senders and commands."""
+    from tests.flow.zygote import Victims
+
+    started = Victims(tmp_path_factory.mktemp("victims"))
+    yield started
+    started.close()
 
 
 @pytest.fixture

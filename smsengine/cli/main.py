@@ -19,6 +19,7 @@ from smsengine.cli.messages import messages
 from smsengine.cli.notices import COMMANDS
 from smsengine.cli.options import Exit
 from smsengine.cli.output import say
+from smsengine.cli.payments import payments
 from smsengine.cli.run import run
 from smsengine.cli.runs import runs
 from smsengine.cli.send import preview, send
@@ -52,6 +53,7 @@ for command in (
     doctor,
     audit,
     suppressions,
+    payments,
 ):
     cli.add_command(command)
 for command in COMMANDS:

@@ -18,7 +18,12 @@ from smsengine.config.job_places import refuse_links, stays_inside, with_shared
 from smsengine.config.merged import Merged
 from smsengine.config.registered import REGISTERED_NAME, Registered
 from smsengine.config.schedule import AT_ONCE, Schedule
-from smsengine.config.sources import FileSource, ParquetSource, SourceSettings
+from smsengine.config.sources import (
+    FileSource,
+    ParquetSource,
+    PaymentsSource,
+    SourceSettings,
+)
 from smsengine.config.yaml import Document, Location, Model, build, parse
 from smsengine.period import PeriodRule
 
@@ -211,6 +216,8 @@ class Job(Model):
         facility = isinstance(self.figures, FacilityFigures)
         if facility and self.period_column is not None:
             raise ValueError("period_column does not go with figures that pick their own month.")
+        if isinstance(self.source, PaymentsSource) != (self.schedule.on is not None):
+            raise ValueError("schedule: {on: payment} and source: {kind: payments} go together.")
         if isinstance(self.source, ParquetSource) and not facility:
             raise ValueError("a parquet source needs figures of kind facility.")
         self._require_merged()
@@ -254,6 +261,7 @@ class LoadedJob(Model):
     job: Job
     files: InstanceOf[Files]
     registered: Registered | None = None
+    merged_registered: Registered | None = None
     version: int | None = None
     overlaps: tuple[str, ...] = ()
     #: sources of the configuration by their places in the file, and the folder that they are in

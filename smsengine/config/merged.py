@@ -18,7 +18,10 @@ class Merged(Model):
         min_length=1, max_length=500, description="template of what it says of each subject"
     )
     between: str = Field(
-        default="; ", max_length=10, description="what stands between two subjects"
+        default="; ",
+        max_length=10,
+        pattern=r"^[-,;|/+ ]*[;| ][-,;|/+ ]*$",
+        description="what stands between two subjects",
     )
     registered: str | None = Field(
         default=None,

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, time, timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
 from smsengine.config.yaml import Model
 from smsengine.cron import Cron
 from smsengine.period import Period, PeriodRule, Unit
-from smsengine.timetable import Daily, Minutely, Monthly, Shift, Timetable
+from smsengine.timetable import Daily, Minutely, Monthly, Never, Shift, Timetable
 from smsengine.workdays import Workdays
 
 #: What ``catch_up: none`` means: a daemon that is started anew, or another that takes over, is not
@@ -71,13 +71,16 @@ class Schedule(Model, arbitrary_types_allowed=True):
     at: Annotated[time, BeforeValidator(_hour)] | None = Field(
         default=None, description="hour, e.g. 07:30"
     )
+    on: Literal["payment"] | None = Field(
+        default=None, description="payment: whenever payments were recorded"
+    )
     shift: Shift = Field(default=Shift.NONE, description="where a day off moves to")
 
     @model_validator(mode="after")
     def _has_one_form(self) -> Schedule:
-        given = [self.day is not None, self.every is not None, self.cron is not None]
-        if sum(given) != 1:
-            raise ValueError("needs one of day, every and cron, and not more than one.")
+        given = [self.day, self.every, self.cron, self.on]
+        if sum(each is not None for each in given) != 1:
+            raise ValueError("needs one of day, every, cron and on, and not more than one.")
         has_hour = self.day is not None or self.every == _DAY
         if has_hour and self.at is None:
             raise ValueError("needs at: the hour, such as 08:00.")
@@ -91,6 +94,8 @@ class Schedule(Model, arbitrary_types_allowed=True):
         """The schedule, to be asked when it is due."""
         if self.cron is not None:
             return self.cron
+        if self.on is not None:
+            return Never()
         if self.at is None:
             return Minutely(every=self.every or _DAY)
         if self.day is None:
@@ -104,6 +109,8 @@ class Schedule(Model, arbitrary_types_allowed=True):
 
     def misfit(self, rule: PeriodRule) -> str:
         """Say why a schedule cannot tell of such periods; empty where it can."""
+        if self.on is not None and rule is not PeriodRule.CURRENT_DAY:
+            return "is due whenever payments were recorded, so its period is current-day."
         if rule.unit is Unit.MONTH and (self.every is not None or self._is_due_twice_a_month()):
             return (
                 f"is due several times a month, and a notice about the {rule} is sent once a month;"
@@ -127,6 +134,8 @@ class Schedule(Model, arbitrary_types_allowed=True):
         """For people, e.g. ``day 1 at 08:00``."""
         if self.cron is not None:
             return f"cron {self.cron.text}"
+        if self.on is not None:
+            return f"on each {self.on}"
         if self.at is None:
             return f"every {(self.every or _DAY) // timedelta(minutes=1)} minutes"
         day = "every day" if self.day is None else f"day {self.day}"

@@ -17,6 +17,7 @@ from smsengine.config.amounts import Dong
 from smsengine.config.callers import NetworkField
 from smsengine.config.eyes import LogSettings, WebSettings
 from smsengine.config.offices import Caps, Governance, Office, Person
+from smsengine.config.payments import PaymentSettings
 from smsengine.config.receipts import ReceiptSettings
 from smsengine.config.sources import SourceSettings
 from smsengine.config.upkeep import Backup, Retention
@@ -180,6 +181,7 @@ class Settings(Model):
     )
     governance: Governance = Field(default_factory=Governance)
     caps: Caps = Field(default_factory=Caps)
+    payments: PaymentSettings = Field(default_factory=PaymentSettings)
     alerts: AlertSettings = Field(default_factory=AlertSettings)
     web: WebSettings = Field(default_factory=WebSettings)
     log: LogSettings = Field(default_factory=LogSettings)

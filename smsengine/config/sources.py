@@ -80,6 +80,14 @@ class ParquetSource(FileSource):
     kind: Literal["parquet"]
 
 
+class PaymentsSource(Model):
+    """The payments that were recorded, as they come; see docs/payments.md for their columns."""
+
+    kind: Literal["payments"]
+    numbers: Locale = "plain"
+
+
 SourceSettings = Annotated[
-    CsvSource | XlsxSource | JsonSource | SqlSource | ParquetSource, Field(discriminator="kind")
+    CsvSource | XlsxSource | JsonSource | SqlSource | ParquetSource | PaymentsSource,
+    Field(discriminator="kind"),
 ]

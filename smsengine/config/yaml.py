@@ -209,7 +209,9 @@ def _place(document: Document, at: Location, found: Location) -> Location:
 
 #: The tags of the discriminated unions of job.py: pydantic puts them into a location, but they are
 #: no keys of the file.
-_UNION_TAGS = frozenset({"csv", "xlsx", "sql", "json", "parquet", "facility", "contribution"})
+_UNION_TAGS = frozenset(
+    {"csv", "xlsx", "sql", "json", "parquet", "payments", "facility", "contribution"}
+)
 
 
 def _keys(model: type[BaseModel], found: Location) -> list[str]:

@@ -8,6 +8,7 @@ round: only what was told before and fits the selection gets a new edition.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -163,7 +164,7 @@ class Dedup:
 
     def written(self, connection: Connection) -> None:
         """All chunks of a batch are written."""
-        self._withholding.written(connection, self._run_id)
+        self._withholding.written(connection, self._run_id, is_last=False)
 
     def _left_out(self, connection: Connection, drafts: list[Draft]) -> list[SkippedRow]:
         """Account for the drafts that were not written since their key was there already."""
@@ -209,14 +210,18 @@ class Dedup:
 
     def finish_caps(self, connection: Connection) -> None:
         """Judge the caps, where only now it is known what phones of many subjects get."""
-        if not self._withholding.is_late:
-            return
+        if self._withholding.is_late:
+            self._judge_caps(connection)
+        self._withholding.written(connection, self._run_id, is_last=True)
+
+    def _judge_caps(self, connection: Connection) -> None:
         last = 0
         while waiting := messages.waiting_after(
             connection, self._run_id, last, limit=_CAPPED_AT_ONCE
         ):
             last = waiting[-1].id
-            with self._store.read() as reading:
+            # What this transaction has counted is seen by no other.
+            with self._store.read() if self._own_run == 0 else nullcontext(connection) as reading:
                 over = self._withholding.over_caps(reading, waiting)
             leave_out(connection, self._run_id, self.tally, over)
             self.written(connection)

@@ -7,6 +7,8 @@ anybody from telling them again.
 
 from __future__ import annotations
 
+import hashlib
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import groupby
@@ -14,20 +16,22 @@ from operator import attrgetter
 
 from sqlalchemy import Connection
 
-from smsengine.errors import RowError
+from smsengine.errors import ConfigError, RefusedError, RowError
 from smsengine.lifecycle import SkipReason
 from smsengine.planning.leaving_out import leave_out
 from smsengine.planning.manifest import Tally
 from smsengine.planning.merging import Before
 from smsengine.planning.messages import Hasher, Recipe, prove_rules
 from smsengine.planning.registering import Registrar
-from smsengine.planning.templates import MessageTemplate
+from smsengine.planning.templates import MAX_CHARACTERS, MessageTemplate
 from smsengine.store import messages, series
 from smsengine.store.messages import CARRIERS_ROW, Draft
 from smsengine.store.series import Listed
 from smsengine.text.gsm import measure
+from smsengine.text.numerals import amounts_in
 
 _CHUNK = 5_000
+_NAME_BYTES = 8
 #: What the template of the whole text may use.
 NAMES = ("count", "lines", "period")
 
@@ -51,16 +55,35 @@ class ListComposer:
             Registrar(listed.registered, listed.registered_name) if listed.registered else None
         )
 
+    def rehearse(self) -> None:
+        """Try the template on made-up lines.
+
+        Raises:
+            ConfigError: it does not print them as they are.
+        """
+        try:
+            self._rendered(["X 1", "Y 2"])
+        except RowError as error:
+            raise ConfigError(f"{self._template.name}: {error}") from error
+
+    def _rendered(self, lines: Sequence[str]) -> str:
+        said = self._between.join(lines)
+        text = self._template.render(
+            {"count": len(lines), "lines": said, "period": self._recipe.period}
+        )
+        figures = Counter(amounts_in(text))
+        figures.subtract(amount for line in lines for amount in amounts_in(line))
+        if said not in text or any(left < 0 for left in figures.values()):
+            raise RowError("The text about many subjects does not say all that there is of each.")
+        return text
+
     def text(self, lines: Sequence[str], network: str) -> tuple[str, int, str | None]:
         """One text, its segments, and its registered template.
 
         Raises:
-            RowError: it cannot be sent; TOO_LONG where there are too many lines.
+            RowError: it cannot be sent, or there are too many lines.
         """
-        recipe, said = self._recipe, self._between.join(lines)
-        text = self._template.render({"count": len(lines), "lines": said, "period": recipe.period})
-        if said not in text:
-            raise RowError("The text about many subjects does not say all that there is of each.")
+        recipe, text = self._recipe, self._rendered(lines)
         measured = measure(text)
         if measured.segments > recipe.max_segments:
             raise RowError(
@@ -73,21 +96,27 @@ class ListComposer:
         return text, measured.segments, template
 
     def longest(self, lines: Sequence[str], network: str) -> int:
-        """How many of these lines, from the first, one text has room for; 0 for not even one."""
-        low, high = 0, len(lines)
-        while low < high:
-            middle = (low + high + 1) // 2
-            if self._has_room(lines[:middle], network):
-                low = middle
-            else:
-                high = middle - 1
-        return low
+        """How many of these lines, from the first, one text can tell; 0 for not even one.
 
-    def _has_room(self, lines: Sequence[str], network: str) -> bool:
+        Whatever is wrong with a line ends the text before it, so that it spoils no other.
+        """
+        good, bad = 0, 1
+        while bad <= len(lines) and self._can_be_told(lines[:bad], network):
+            good, bad = bad, 2 * bad
+        bad = min(bad, len(lines) + 1)
+        while bad - good > 1:
+            middle = (good + bad) // 2
+            if self._can_be_told(lines[:middle], network):
+                good = middle
+            else:
+                bad = middle
+        return good
+
+    def _can_be_told(self, lines: Sequence[str], network: str) -> bool:
         try:
             self.text(lines, network)
-        except RowError as error:
-            return error.reason is not SkipReason.TOO_LONG
+        except RowError:
+            return False
         return True
 
 
@@ -111,25 +140,26 @@ class Lists:
         self._before, self._most = before, most
         self._is_resend, self._now = is_resend, now
 
-    def finish(self, connection: Connection, run_id: int, tally: Tally, first_place: int) -> None:
+    def finish(self, connection: Connection, run_id: int, tally: Tally) -> None:
         """Write the texts about many subjects, and merge what they tell into them.
 
         Args:
             connection: of a transaction that writes.
             run_id: the run, whose messages are all written.
             tally: its sums.
-            first_place: the place of the first of them; they come after all others.
+
+        Raises:
+            RefusedError: the extract has a subject that is called as one of these texts is.
         """
-        place = first_place
         for some in _batches(self._phones(connection, run_id)):
             told, lost = _Told(), list[tuple[Listed, RowError]]()
             for of_phone in some:
-                self._tell(of_phone, run_id, told, lost)
+                self._tell(of_phone, told, lost)
             written = messages.insert_drafts(
-                connection, told.drafts, run_id=run_id, first_place=place, due_at=self._now
+                connection, told.drafts, run_id=run_id, places=told.places, due_at=self._now
             )
-            assert written == len(told.drafts), "the name of a run's texts is its own"
-            place += written
+            if written != len(told.drafts):
+                raise RefusedError("A subject is called as a text about many is; rename it.")
             series.merge(connection, told.carriers, now=self._now)
             tally.merge(told.drafts, told.members)
             reasons = {each.id: (error.reason, str(error)) for each, error in lost}
@@ -152,34 +182,43 @@ class Lists:
                 yield of_phone
 
     def _tell(
-        self,
-        of_phone: Sequence[Listed],
-        run_id: int,
-        told: _Told,
-        lost: list[tuple[Listed, RowError]],
+        self, of_phone: Sequence[Listed], told: _Told, lost: list[tuple[Listed, RowError]]
     ) -> None:
         """As many texts as a phone's subjects need."""
-        address, network = of_phone[0].address, of_phone[0].network
-        rest, number = of_phone, 0
-        while rest:
-            room = self._composer.longest([each.line for each in rest], network)
-            some, rest = rest[: max(room, 1)], rest[max(room, 1) :]
+        lost += [(each, _NO_LINE) for each in of_phone if not each.line]
+        listed = [each for each in of_phone if each.line]
+        network, start = of_phone[0].network, 0
+        while start < len(listed):
+            some = listed[start : start + MAX_CHARACTERS]
+            some = some[: max(1, self._composer.longest(_lines(some), network))]
+            start += len(some)
             try:
-                made = self._composer.text([each.line for each in some], network)
+                made = self._composer.text(_lines(some), network)
             except RowError as error:
                 lost += [(each, error) for each in some]
-                continue
-            number += 1
-            # No code of an extract has a blank in it.
-            subject = f"list {run_id}.{number}"
-            key = self._hasher.dedup_key(subject, address)
-            text, segments, template = made
-            seal = self._hasher.text_hash(key, text)
-            draft = Draft(
-                *(CARRIERS_ROW, key, 1, None, subject, address, network),
-                *(text, seal, segments, template),
-            )
-            told.add(draft, some)
+            else:
+                told.add(self._draft(some, *made), some)
+
+    def _draft(
+        self, told: Sequence[Listed], text: str, segments: int, template: str | None
+    ) -> Draft:
+        """The message; its name follows from what it tells, so that it is the same made anew."""
+        names = b"".join(each.dedup_key + bytes([each.revision % 256]) for each in told)
+        subject = f"list {hashlib.blake2b(names, digest_size=_NAME_BYTES).hexdigest()}"
+        address, network = told[0].address, told[0].network
+        key = self._hasher.dedup_key(subject, address)
+        seal = self._hasher.text_hash(key, text)
+        return Draft(
+            *(CARRIERS_ROW, key, 1, None, subject, address, network),
+            *(text, seal, segments, template),
+        )
+
+
+def _lines(some: Sequence[Listed]) -> list[str]:
+    return [each.line or "" for each in some]
+
+
+_NO_LINE = RowError("What a text about many subjects says of it cannot be made.")
 
 
 class _Told:
@@ -187,12 +226,15 @@ class _Told:
 
     def __init__(self) -> None:
         self.drafts: list[Draft] = []
+        #: each stands where the first of those that it tells stands
+        self.places: list[int] = []
         self.members: list[Listed] = []
         #: the dedup key of its carrier for each message that is merged
         self.carriers: dict[int, bytes] = {}
 
     def add(self, draft: Draft, members: Sequence[Listed]) -> None:
         self.drafts.append(draft)
+        self.places.append(members[0].place)
         self.members += members
         self.carriers.update(dict.fromkeys((each.id for each in members), draft.dedup_key))
 

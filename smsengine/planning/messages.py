@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from smsengine.config.job import Column, ColumnType
 from smsengine.config.registered import Registered
-from smsengine.errors import RowError
+from smsengine.errors import ConfigError, RowError
 from smsengine.lifecycle import SkipReason
 from smsengine.mailbox import Mailbox
 from smsengine.period import Period
@@ -61,8 +61,9 @@ class ListRecipe:
 
     @property
     def hash(self) -> str:
-        """SHA-256 of the template, in hexadecimal."""
-        return hashlib.sha256(self.template.encode()).hexdigest()
+        """SHA-256 of the template and of its registered wording, in hexadecimal."""
+        wording = self.registered.model_dump_json() if self.registered else ""
+        return hashlib.sha256(f"{self.template}\x1f{wording}".encode()).hexdigest()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -172,6 +173,7 @@ class Composer:
         if listed := recipe.listed:
             self._line = MessageTemplate(listed.line, listed.line_name, recipe.period)
             self._line.require([*recipe.columns, "period"])
+            _require_seen(self._line, {*self._template.variables, recipe.subject}, recipe.subject)
             self._amounts_of_line = _amounts_of(recipe, self._line)
 
     def compose(self, rows: Sequence[Row]) -> Composed:
@@ -194,7 +196,7 @@ class Composer:
             if self._recipe.office is not None:
                 self._require_own(str(values[self._recipe.office]))
             text, segments = self._text(values)
-            line = self._line_of(values)
+            line = self._line_or_none(values)
         except RowError as error:
             if not self._recipe.only or subject in self._recipe.only:
                 result.source_rows += 1
@@ -290,6 +292,13 @@ class Composer:
         prove_rules(text, measured, self._recipe.rules)
         return text, measured.segments
 
+    def _line_or_none(self, values: Mapping[str, object]) -> str | None:
+        """Empty where none can be made, which matters only to a phone of many subjects."""
+        try:
+            return self._line_of(values)
+        except RowError:
+            return ""
+
     def _line_of(self, values: Mapping[str, object]) -> str | None:
         """What a text about many subjects would say of this one."""
         if self._line is None:
@@ -324,6 +333,21 @@ class Composer:
             text_hash,
             segments,
             template,
+        )
+
+
+def _require_seen(line: MessageTemplate, seen: Collection[str], subject: str) -> None:
+    """A list names each subject, and says nothing of it whose change would go unnoticed.
+
+    Raises:
+        ConfigError: it does not, or would.
+    """
+    if subject not in line.variables:
+        raise ConfigError(f"{line.name}: does not print {subject!r}, whom it tells of.")
+    for name in sorted(line.variables.keys() - seen - {"period"}):
+        raise ConfigError(
+            f"{line.name}: prints {name!r}, which the job's own template does not: a change of it"
+            " would go unnoticed."
         )
 
 

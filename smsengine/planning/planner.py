@@ -192,7 +192,7 @@ class Planner:
                 most=order.series,
                 is_resend=order.resend is not None,
                 now=self._clock.now(),
-            ).finish(connection, run_id, writer.tally, writer.next_place)
+            ).finish(connection, run_id, writer.tally)
         elif order.resend is None:
             Series(before=before, most=order.series).finish(connection, run_id, writer.tally)
 
@@ -302,7 +302,7 @@ class Planner:
             "valid_seconds": order.valid_seconds,
         }
         with self._outbox.write() as connection:
-            self._require_quota(connection, order, tally.messages)
+            self._require_quota(connection, order, tally.messages - tally.merged)
             if not runs.seal(connection, run_id, self._identity, values):
                 raise BusyError("Another process took over this planning; nothing was lost.")
             runs.note(
@@ -342,7 +342,7 @@ def _facts(order: Order, kind: RunKind, tally: Tally, tripped: list[str]) -> dic
 
 def _waves(order: Order, tally: Tally) -> Waves:
     """Where the waves of a run end, and when it stops by itself."""
-    return Waves(ends=ends(order.waves, tally.messages), stop=order.stop)
+    return Waves(ends=ends(order.waves, tally.messages - tally.carriers), stop=order.stop)
 
 
 def _is_abandoned(run: Run, now: datetime) -> bool:

@@ -135,13 +135,15 @@ def _withhold(
     states = (MessageState.QUEUED, MessageState.MERGED)
     while waiting := messages.waiting_after(connection, run.id, last, limit=_CHUNK, states=states):
         last = waiting[-1].id
-        _, skipped = withholding.judge(connection, waiting)
-        reasons = {(skip.row_number, skip.subject): skip.reason for skip in skipped}
-        for reason in set(reasons.values()):
+        kept, skipped = withholding.judge(connection, waiting)
+        stay = {message.id for message in kept}
+        back = [message for message in waiting if message.id not in stay]
+        reasons = [skip.reason for skip in skipped]
+        for reason in set(reasons):
             ids = [
                 message.carrier_id or message.id
-                for message in waiting
-                if reasons.get((message.row_number, message.subject)) is reason
+                for message, because in zip(back, reasons, strict=True)
+                if because is reason
             ]
             messages.withdraw_waiting(connection, ids, code=reason, now=now)
 

@@ -28,6 +28,8 @@ _COUNTED_BYTES = 8
 _NOBODY = Heard(0, 0)
 #: A longer list of phones that are left alone is asked about some at a time.
 _LISTED_AT_ONCE = 100_000
+#: So many phones are counted in memory before the ledger is told.
+_NOTED_AT_ONCE = 100_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,7 +122,8 @@ class Withholding:
                 kept.append(draft)
             elif (counted := digest[:_COUNTED_BYTES]) not in near:
                 kept.append(draft)
-                far.append(counted)
+                if self._is_counted(draft):
+                    far.append(counted)
             elif over := self._over(draft, counted, near[counted]):
                 skipped.append(_skip(draft, *over))
             else:
@@ -205,8 +208,14 @@ class Withholding:
         self._batch[digest] += 1
         return None
 
-    def written(self, connection: Connection, run_id: int) -> None:
-        """The batch that was judged last is written; what it adds is counted with it."""
+    def written(self, connection: Connection, run_id: int, *, is_last: bool) -> None:
+        """What was judged is written; from time to time what it adds is counted with it.
+
+        Hashes are spread over all of the table, so that few large writes touch fewer of its pages
+        than many small ones.
+        """
+        if not is_last and len(self._batch) < _NOTED_AT_ONCE:
+            return
         if self._rehearsed is not None:
             self._rehearsed.update(self._batch)
         else:

@@ -180,7 +180,9 @@ class Catalogue:
             raise document.error((key,), fault)
         for key, fault in misfits(job, of_lists, route, kinds) if job.merged else ():
             raise document.error(("merged", key) if key == "registered" else (key,), fault)
-        return loaded.model_copy(update={"registered": registered}), document
+        return loaded.model_copy(
+            update={"registered": registered, "merged_registered": of_lists}
+        ), document
 
     def _read(
         self, path: Path, kept: Mapping[Role, str] | None = None

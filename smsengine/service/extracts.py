@@ -18,6 +18,7 @@ from smsengine.config.sources import (
     FileSource,
     JsonSource,
     ParquetSource,
+    PaymentsSource,
     SourceSettings,
     SqlSource,
     XlsxSource,
@@ -27,6 +28,7 @@ from smsengine.notices import contribution, facility, visits
 from smsengine.period import Period
 from smsengine.planning.manifest import Warnings
 from smsengine.service.bootstrap import Engine
+from smsengine.service.payment_rows import payment_rows
 from smsengine.sources.base import Row, Source
 from smsengine.sources.csv_file import CsvFile
 from smsengine.sources.grouped import GroupedFiles, GroupedQuery
@@ -86,6 +88,8 @@ class Extracts:
         match settings:
             case SqlSource():
                 return SqlQuery(self._url(settings), settings.query, self._parameters(settings))
+            case PaymentsSource():
+                return payment_rows(self._engine, self._period)
             case ParquetSource():
                 raise ConfigError("A parquet extract needs figures of kind facility.")
         path = self._there(self._path(settings), settings)

@@ -278,14 +278,25 @@ def _golden_list(
     document: Document, recipe: Recipe, lines: Sequence[str], prices: Prices, found: Inspection
 ) -> Golden:
     """The golden rows as the subjects of one phone: as many as there is room for."""
-    composer = ListComposer(recipe)
-    try:
-        room = max(1, composer.longest(lines, ""))
-        text, segments, _ = composer.text(lines[:room], "")
-    except RowError as error:
-        found.findings.append(_skipped(document, _LIST, str(error)))
-        return Golden(case=_LIST, skipped=str(error))
-    return _golden(_LIST, text, segments, prices)
+    composer, faults = ListComposer(recipe), list[str]()
+    made = Golden(case=_LIST)
+    for network in _networks(recipe):
+        try:
+            room = max(1, composer.longest(lines, network))
+            text, segments, _ = composer.text(lines[:room], network)
+        except RowError as error:
+            faults.append(str(error))
+        else:
+            made = _golden(_LIST, text, segments, prices)
+    found.findings += [_skipped(document, _LIST, said) for said in faults]
+    return Golden(case=_LIST, skipped=faults[0]) if faults else made
+
+
+def _networks(recipe: Recipe) -> list[str]:
+    """One network of each wording that is registered; the empty name for all others."""
+    registered = recipe.listed.registered if recipe.listed else None
+    variants = registered.variants if registered else ()
+    return [variant.networks[0] if variant.networks else "" for variant in variants] or [""]
 
 
 def _skipped(document: Document, case: str, because: str) -> Finding:

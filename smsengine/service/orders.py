@@ -10,6 +10,7 @@ from smsengine.config.files import Files, Role
 from smsengine.config.job import CENTRAL, Job, LoadedJob
 from smsengine.config.registered import Registered, load_registered, registered_path
 from smsengine.period import Period
+from smsengine.planning.listing import ListComposer
 from smsengine.planning.manifest import Warnings
 from smsengine.planning.messages import ListRecipe, Recipe
 from smsengine.planning.order import Order, Quota, Resend
@@ -57,7 +58,7 @@ def recipe_for(
     files = files or loaded.files.anew()
     template = MessageTemplate(loaded.template(files), str(loaded.template_path))
     template.require([*job.columns, "period"])
-    return Recipe(
+    recipe = Recipe(
         topic=job.topic,
         period=period,
         key=key,
@@ -81,6 +82,9 @@ def recipe_for(
         only=frozenset(only),
         listed=_list_recipe(engine, loaded, files),
     )
+    if recipe.listed is not None:
+        ListComposer(recipe).rehearse()
+    return recipe
 
 
 def _list_recipe(engine: Engine, loaded: LoadedJob, files: Files) -> ListRecipe | None:

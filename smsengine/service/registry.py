@@ -47,8 +47,9 @@ def _served(
     engine: Engine, name: str, jobs: Sequence[LoadedJob]
 ) -> Iterator[tuple[LoadedJob, Registered]]:
     for job in jobs:
-        if job.registered is not None and name in engine.route(job.job.gateway).gateways:
-            yield job, job.registered
+        if name in engine.route(job.job.gateway).gateways:
+            both = (job.registered, job.merged_registered)
+            yield from ((job, each) for each in both if each is not None)
 
 
 def faults_of(

@@ -13,6 +13,7 @@ from smsengine.gateways.base import Gateway, Receipt
 from smsengine.receipts.matching import store_receipts
 from smsengine.service import stumbling
 from smsengine.service.bootstrap import Engine
+from smsengine.service.confirming import EVERY_SECONDS, Confirmer
 from smsengine.service.doors import Doors
 from smsengine.service.logs import Event
 from smsengine.service.offers import Acting, Offers, Scheduled, StoppedError
@@ -21,12 +22,15 @@ from smsengine.service.tally import Tally
 from smsengine.service.ticking import Ticker
 from smsengine.store import outbox
 from smsengine.store.runs import Run
+from smsengine.waves import LAST_PLACE
 
 #: The ledger is looked at anew at least so often, whatever the clock says.
 LOOK_SECONDS = 30.0
 #: How long threads are waited for: longer than messages under way are.
 _STOP_SECONDS = 60.0
-_MUST_END = ("lanes", "office")
+_MUST_END = ("lanes", "office", "payments")
+#: Who waits for less than the usual time between two rounds, in seconds.
+_SOONER = {"payments": EVERY_SECONDS}
 
 Tell = Callable[..., None]
 
@@ -89,7 +93,10 @@ class Works:
         self._ticker = Ticker(
             offer=lambda _job: self._wake.set(), look=self._wake.set, failed=self._fail
         )
-        self._threads = self._make_threads({"office": self._look, **rounds})
+        confirmer = Confirmer(engine, jobs, leads=leads, tell=tell)
+        self._threads = self._make_threads(
+            {"office": self._look, "payments": confirmer.look, **rounds}
+        )
 
     def _make_threads(self, again: Mapping[str, Callable[[], None]]) -> list[threading.Thread]:
         tasks = {"lanes": self._send} | {
@@ -164,7 +171,7 @@ class Works:
 
     def _ended(self, run: Run) -> None:
         with self._engine.store.read() as connection:
-            states = outbox.states_upto(connection, run.id, run.messages)
+            states = outbox.states_upto(connection, run.id, LAST_PLACE)
         counts = {state.value: count for state, count in states.items()}
         self._tell(Event.RUN_FINISHED, run=run.id, label=run.label, **counts)
 
@@ -190,7 +197,7 @@ class Works:
             except Exception as error:  # noqa: BLE001 - it is tried again
                 self._stumble(name, error)
             wake = self._wake if name == "office" else self._stopping
-            wake.wait(self._look_seconds)
+            wake.wait(min(self._look_seconds, _SOONER.get(name, self._look_seconds)))
 
     def _stumble(self, name: str, error: Exception) -> None:
         said = in_words(error)

@@ -98,10 +98,13 @@ def insert_drafts(
     drafts: Sequence[Draft],
     *,
     run_id: int,
-    first_place: int,
+    first_place: int = 1,
+    places: Sequence[int] = (),
     due_at: datetime,
 ) -> int:
     """Write messages of a run in state ``queued``; those whose key exists are left out.
+
+    Their places are ``places``, or follow each other from ``first_place``.
 
     Returns:
         How many were written.
@@ -109,7 +112,7 @@ def insert_drafts(
     if not drafts:
         return 0
     columns = dict(zip(Draft._fields, zip(*drafts, strict=True), strict=True))
-    columns["place"] = tuple(range(first_place, first_place + len(drafts)))
+    columns["place"] = tuple(places or range(first_place, first_place + len(drafts)))
     return _INSERT.execute(connection, columns, {"run_id": run_id, "due_at": due_at})
 
 

@@ -116,11 +116,14 @@ def _has_newer(table: FromClause) -> ColumnElement[bool]:
 
 
 def _replaced() -> ColumnElement[bool]:
-    """There is a newer edition of a message, or of each of those that it tells together."""
+    """There is a newer edition of a message, or of one of those that it tells together.
+
+    Planning again tells the others of these.
+    """
     told = messages.alias()
-    stays = exists().where(told.c.carrier_id == messages.c.id, ~_has_newer(told))
+    newer = exists().where(told.c.carrier_id == messages.c.id, _has_newer(told))
     is_carrier = messages.c.row_number == CARRIERS_ROW
-    return or_(_has_newer(messages), and_(is_carrier, not_(stays)))
+    return or_(_has_newer(messages), and_(is_carrier, newer))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

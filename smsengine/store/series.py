@@ -59,12 +59,15 @@ class Listed(NamedTuple):
     """A message that may be told together with others of its phone."""
 
     id: int
+    place: int
     row_number: int
+    dedup_key: bytes
+    revision: int
     subject: str
     address: str
     network: str
     segments: int
-    line: str
+    line: str | None
 
 
 def of_shared_phones(connection: Connection, run_id: int, least: int) -> Sequence[int]:

@@ -19,6 +19,7 @@ from collections import Counter, defaultdict
 from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -273,7 +274,9 @@ def _finished(sums: Counter) -> tuple:
 # --- the engines --------------------------------------------------------------------------------
 
 
+@cache
 def _statement(rule: facility.Rule):
+    """Made once for each rule; SQLAlchemy keeps its text as long as it is the same."""
     return facility.statement(rule, WORKDAYS)
 
 

@@ -19,6 +19,7 @@ from smsengine.service import samples
 from smsengine.service.bootstrap import Engine
 from smsengine.store.engine import Store
 from tests.docs.documents import ROOT, Block, blocks
+from tests.flow.zygote import Victims
 
 PAGES = (
     "README.vi.md",
@@ -31,6 +32,8 @@ PAGES = (
     "docs/text.md",
     "docs/extracts.md",
 )
+#: Its commands are started from nothing; those of the other pages where all is imported already.
+FROM_NOTHING = "docs/daemon.md"
 COPIED = ("config.yaml", "jobs", "templates", "samples", "Makefile")
 FILES = ("setup.cfg", "pyproject.toml", "constraints.txt")
 _PROMPT = re.compile(r"\$ (?P<command>.*?)(?:\s+# exit (?P<codes>[\d or]+))?$")
@@ -63,7 +66,7 @@ def steps(block: Block) -> Iterator[Step]:
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Path:
+def project(page: str, tmp_path: Path, victims: Victims) -> Path:
     """What a user has after ``make``; a known key gives the pretended gateway known answers."""
     for name in COPIED:
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
@@ -73,7 +76,8 @@ def project(tmp_path: Path) -> Path:
     folder = tmp_path / ".venv" / "bin"
     folder.mkdir(parents=True)
     command = folder / "smsengine"
-    command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m smsengine "$@"\n', encoding="ascii")
+    begun = victims.command() if page != FROM_NOTHING else f'"{sys.executable}" -m smsengine'
+    command.write_text(f'#!/bin/sh\nexec {begun} "$@"\n', encoding="ascii")
     command.chmod(0o755)
     (folder / "activate").write_text(f'export PATH="{folder}:$PATH"\n', encoding="utf-8")
     (tmp_path / ".venv" / ".installed").touch()

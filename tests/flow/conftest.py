@@ -190,14 +190,6 @@ def make_site(tmp_path: Path, victims: Victims) -> Iterator[Callable[..., Site]]
         double.__exit__(None, None, None)
 
 
-@pytest.fixture(scope="session")
-def victims(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Victims]:
-    """The process that forks senders."""
-    started = Victims(tmp_path_factory.mktemp("victims"))
-    yield started
-    started.close()
-
-
 @pytest.fixture
 def make_world(
     request: pytest.FixtureRequest, victims: Victims, migrated: Path, tmp_path: Path

@@ -23,7 +23,8 @@ from smsengine.clock import VIETNAM
 from smsengine.store import tables, watched
 from smsengine.store.engine import Store
 from tests.doubles.http_gateway import Double
-from tests.flow.zygote import Victims, until
+from tests.flow.victims import Typed
+from tests.flow.zygote import Victim, Victims, until
 
 JOB = "c12-statement"
 _JOB = """\
@@ -58,7 +59,7 @@ def period() -> str:
 class Daemon:
     """One process of ``smsengine run``."""
 
-    process: subprocess.Popen[str]
+    process: subprocess.Popen[str] | Victim
     log: Path
 
     def events(self) -> list[dict[str, Any]]:
@@ -84,7 +85,7 @@ class Daemon:
             connection.request("GET", "/readyz")
             return list(json.load(connection.getresponse())["reasons"])
 
-    def end(self, number: int = signal.SIGTERM, seconds: float = 90) -> int:
+    def end(self, number: int = signal.SIGTERM, seconds: float = 90) -> int | None:
         """Send it a signal, and wait for its end."""
         with suppress(ProcessLookupError):
             self.process.send_signal(number)
@@ -164,9 +165,22 @@ class Site:
             watched.begin(connection, name, since=datetime.now(UTC) - timedelta(days=days))
         store.close()
 
-    def start(self, environment: Mapping[str, str] | None = None) -> Daemon:
-        """Start a daemon."""
-        log = self.folder / f"daemon{len(self.daemons)}.log"
+    def start(self) -> Daemon:
+        """Start a daemon, forked where all that it imports is loaded."""
+        log = self._new_log()
+        typed = Typed(
+            words=["run", "--config", str(self.config)],
+            folder=str(self.folder),
+            out=str(log),
+            err=str(log),
+            environment=dict(os.environ),
+        )
+        self.daemons.append(Daemon(self.victims.start(typed), log))
+        return self.daemons[-1]
+
+    def start_alone(self, environment: Mapping[str, str]) -> Daemon:
+        """Start a daemon as a machine does, from nothing."""
+        log = self._new_log()
         with log.open("w", encoding="utf-8") as out:
             process = subprocess.Popen(
                 [sys.executable, "-m", "smsengine", "run", "--config", str(self.config)],
@@ -174,10 +188,15 @@ class Site:
                 stderr=subprocess.STDOUT,
                 text=True,
                 cwd=self.folder,
-                env={**os.environ, **(environment or {})},
+                env={**os.environ, **environment},
             )
         self.daemons.append(Daemon(process, log))
         return self.daemons[-1]
+
+    def _new_log(self) -> Path:
+        log = self.folder / f"daemon{len(self.daemons)}.log"
+        log.touch()
+        return log
 
     def command(self, *words: str) -> subprocess.CompletedProcess[str]:
         """One command beside the daemon."""

@@ -140,7 +140,7 @@ def test_a_stop_under_load_loses_and_repeats_nothing(make_site: Make) -> None:
 
 def test_systemd_hears_how_it_is(site: Site, tmp_path: Path) -> None:
     with closing(Supervisor(tmp_path)) as systemd:
-        daemon = site.start({"NOTIFY_SOCKET": str(systemd.path), "WATCHDOG_USEC": "2000000"})
+        daemon = site.start_alone({"NOTIFY_SOCKET": str(systemd.path), "WATCHDOG_USEC": "2000000"})
         until(lambda: "READY=1" in systemd.listen(), "ready", 60)
         until(lambda: systemd.listen().count("WATCHDOG=1") >= 2, "the watchdog", 60)
         daemon.process.send_signal(signal.SIGHUP)

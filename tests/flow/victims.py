@@ -9,7 +9,8 @@ imports takes more time than all that it does.
 As a process: ``python -m tests.flow.victims``; it reads one JSON object in each line of its
 standard input, ``{"start": ORDER}``, ``{"type": TYPED}`` or ``{"signal": NUMBER, "pid": PID}``, and
 writes one for each thing that happens: ``{"started": PID}``, ``{"stopped": PID}``,
-``{"continued": PID}``, ``{"ended": PID, "code": CODE}``. It ends when its input does.
+``{"continued": PID}``, ``{"ended": PID, "code": CODE}``. It ends when its input does. A shell types
+through ``lent.py``, which lends its own streams.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import os
 import runpy
 import selectors
 import signal
+import socket
 import sys
 import threading
 import time
@@ -89,12 +91,15 @@ class Order:
 
 @dataclass(frozen=True, kw_only=True)
 class Typed:
-    """A command that is typed in a folder: its words, where it writes, and its environment."""
+    """A command that is typed in a folder: its words, where it writes, and its environment.
+
+    Without files to write to, it has streams that were lent.
+    """
 
     words: Sequence[str]
     folder: str
-    out: str
-    err: str
+    out: str = ""
+    err: str = ""
     environment: Mapping[str, str]
 
     def command(self) -> dict[str, Any]:
@@ -183,11 +188,14 @@ def _live(order: Order) -> int:
     return 0
 
 
-def _type(typed: Typed) -> NoReturn:
-    """Be ``python -m smsengine WORDS``, with nobody at the keyboard, to the interpreter's end."""
+def _type(typed: Typed, lent: Sequence[int] = ()) -> NoReturn:
+    """Be ``python -m smsengine WORDS`` to the interpreter's end; unlent, nobody is at its keys."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    for number, path in enumerate((os.devnull, typed.out, typed.err)):
-        os.dup2(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), number)
+    own = () if lent else (os.devnull, typed.out, typed.err)
+    opened = [os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600) for path in own]
+    for number, stream in enumerate(lent or opened):
+        os.dup2(stream, number)
+        os.close(stream)
     os.chdir(typed.folder)
     os.environ.clear()
     os.environ.update(typed.environment)
@@ -202,8 +210,10 @@ def _type(typed: Typed) -> NoReturn:
 class Zygote:
     """Forks victims, signals them, and says what becomes of them."""
 
-    def __init__(self) -> None:
+    def __init__(self, door: socket.socket) -> None:
         self._running: set[int] = set()
+        self._lenders: dict[int, socket.socket] = {}
+        self._door = door
         self._unread = b""
         self._woken, self._wake = os.pipe()
         for end in (self._woken, self._wake):
@@ -216,6 +226,7 @@ class Zygote:
         with selectors.DefaultSelector() as ready:
             ready.register(0, selectors.EVENT_READ)
             ready.register(self._woken, selectors.EVENT_READ)
+            ready.register(self._door, selectors.EVENT_READ)
             while self._serve(ready.select()):
                 pass
         for pid in self._running:
@@ -228,6 +239,8 @@ class Zygote:
                 with suppress(BlockingIOError):
                     os.read(self._woken, 4096)
                 self._report()
+            elif key.fileobj is self._door:
+                self._lend()
             elif not self._read():
                 return False
         return True
@@ -239,21 +252,33 @@ class Zygote:
         for line in lines:
             command = json.loads(line)
             if "start" in command:
-                self._start(lambda order=Order(**command["start"]): os._exit(_live(order)))  # type: ignore[misc]
+                self._begin(lambda order=Order(**command["start"]): os._exit(_live(order)))  # type: ignore[misc]
             elif "type" in command:
-                self._start(lambda typed=Typed(**command["type"]): _type(typed))  # type: ignore[misc]
+                self._begin(lambda typed=Typed(**command["type"]): _type(typed))  # type: ignore[misc]
             elif command["pid"] in self._running:
                 os.kill(command["pid"], command["signal"])
         return bool(read)
 
-    def _start(self, live: Callable[[], NoReturn]) -> None:
+    def _begin(self, live: Callable[[], NoReturn]) -> None:
+        _say({"started": self._start(live)})
+
+    def _lend(self) -> None:
+        """Start what somebody types who lends his streams; he alone hears of its end."""
+        lender, _ = self._door.accept()
+        asked, streams, _, _ = socket.recv_fds(lender, 1_000_000, 3)
+        typed = Typed(**json.loads(asked))
+        self._lenders[self._start(lambda: _type(typed, streams))] = lender
+        for stream in streams:
+            os.close(stream)
+
+    def _start(self, live: Callable[[], NoReturn]) -> int:
         pid = os.fork()
         if not pid:
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             live()
         self._running.add(pid)
-        _say({"started": pid})
+        return pid
 
     def _report(self) -> None:
         """Say what has become of victims since the last time."""
@@ -261,6 +286,9 @@ class Zygote:
         for pid in list(self._running):
             while (found := os.waitpid(pid, options))[0]:
                 status = found[1]
+                if pid in self._lenders:
+                    self._return(pid, status)
+                    break
                 if os.WIFSTOPPED(status):
                     _say({"stopped": pid})
                 elif os.WIFCONTINUED(status):
@@ -269,6 +297,13 @@ class Zygote:
                     self._running.discard(pid)
                     _say({"ended": pid, "code": os.waitstatus_to_exitcode(status)})
                     break
+
+    def _return(self, pid: int, status: int) -> None:
+        if os.WIFSTOPPED(status) or os.WIFCONTINUED(status):
+            return
+        self._running.discard(pid)
+        with self._lenders.pop(pid) as lender, suppress(BrokenPipeError):
+            lender.send(str(os.waitstatus_to_exitcode(status)).encode())
 
 
 def _say(what: Mapping[str, Any]) -> None:
@@ -279,4 +314,5 @@ if __name__ == "__main__":
     # what a gateway has to say of its connections is no traceback
     logging.getLogger("smsengine").addHandler(logging.NullHandler())
     gc.freeze()
-    Zygote().run()
+    with socket.socket(fileno=int(sys.argv[1])) as door:
+        Zygote(door).run()

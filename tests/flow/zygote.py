@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import select
+import shlex
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -18,6 +20,7 @@ from typing import Any
 from tests.flow.victims import BROKEN, Order, Typed
 
 ROOT = Path(__file__).resolve().parents[2]
+LENT = Path(__file__).with_name("lent.py")
 PATIENCE = 60.0
 
 
@@ -42,6 +45,10 @@ class Victim:
     code: int | None = None
     is_stopped: bool = False
 
+    def poll(self) -> int | None:
+        """How it ended; None while it is alive."""
+        return self.wait(0)
+
     def wait(self, seconds: float = PATIENCE) -> int | None:
         """How it ended; None when it is still alive after so many seconds."""
         self.victims.listen(lambda: self.code is not None, seconds)
@@ -50,17 +57,17 @@ class Victim:
 
     def kill(self) -> None:
         """Kill it, if it is still there, and see it die."""
-        self._signal(signal.SIGKILL)
+        self.send_signal(signal.SIGKILL)
         self.wait()
 
     def end(self) -> int | None:
         """Ask it to end, and wait for it."""
-        self._signal(signal.SIGTERM)
+        self.send_signal(signal.SIGTERM)
         return self.wait()
 
     def freeze(self) -> None:
         """Stop it until it is thawed."""
-        self._signal(signal.SIGSTOP)
+        self.send_signal(signal.SIGSTOP)
         self.is_frozen()
 
     def is_frozen(self, seconds: float = PATIENCE) -> bool:
@@ -70,9 +77,9 @@ class Victim:
 
     def thaw(self) -> None:
         """Let it go on."""
-        self._signal(signal.SIGCONT)
+        self.send_signal(signal.SIGCONT)
 
-    def _signal(self, number: int) -> None:
+    def send_signal(self, number: int) -> None:
         self.victims.tell({"signal": number, "pid": self.pid})
 
 
@@ -81,12 +88,20 @@ class Victims:
 
     def __init__(self, folder: Path) -> None:
         self._errors = folder / "errors"
+        self.door = folder / "door"
         self._known: dict[int, Victim] = {}
         self._newest: Victim | None = None
         self._unread = b""
-        with self._errors.open("wb") as errors:
+        with (
+            self._errors.open("wb") as errors,
+            socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as door,
+        ):
+            door.bind(str(self.door))
+            door.listen()
+            number = door.fileno()
             self._process = subprocess.Popen(
-                [sys.executable, "-W", "error", "-m", "tests.flow.victims"],
+                [sys.executable, "-W", "error", "-m", "tests.flow.victims", str(number)],
+                pass_fds=[number],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,
@@ -109,6 +124,10 @@ class Victims:
         assert code is not None, f"it does not end: {words}: {said}"
         return subprocess.CompletedProcess(list(words), code, *said)
 
+    def command(self) -> str:
+        """What a shell begins a line with, to type a command that is forked as well."""
+        return shlex.join([sys.executable, "-I", "-S", str(LENT), str(self.door)])
+
     def start(self, order: Order | Typed) -> Victim:
         """Fork a victim."""
         self._newest = None
@@ -128,8 +147,8 @@ class Victims:
         assert self._process.stdout is not None
         output = self._process.stdout.fileno()
         while not is_there():
-            left = deadline - time.monotonic()
-            if left <= 0 or not select.select([output], [], [], left)[0]:
+            left = max(0.0, deadline - time.monotonic())
+            if not select.select([output], [], [], left)[0]:
                 return is_there()
             read = os.read(output, 65536)
             assert read, self.said()

@@ -119,8 +119,29 @@ LAWFUL: dict[str, dict[str, Any]] = {
         "since": AT,
     },
     "strikes": {"address_hash": b"a" * 16, "times": 1, "changed_at": AT},
+    "payments": {
+        "id": 1,
+        "organisation": "AR0013M",
+        "receipt": "BL1",
+        "edition": 1,
+        "kind": "payment",
+        "type": "bhyt-hgd",
+        "amount": 804600,
+        "months": 12,
+        "paid_on": "2019-05-31",
+        "office": "00101",
+        "recorded_at": AT,
+        "recorded_by": "lan",
+        "content_hash": b"c" * 16,
+        "code_hash": b"k" * 16,
+        "insurance_tail": b"t" * 8,
+        "staff_hash": b"s" * 8,
+        "sealed": b"x",
+        "chain": b"l" * 32,
+    },
     "told": {"month": 201906, "address_hash": b"a" * 8, "day": 1, "run_id": 1, "texts": 1},
 }
+_CORRECTED = {"kind": "correction", "reason": "r"}
 #: Where a row differs from the lawful one, and which constraint says no.
 UNLAWFUL = [
     ("installation", {"id": 2}, "ck_installation_only_one"),
@@ -176,6 +197,29 @@ UNLAWFUL = [
     ),
     ("suppressions", {"cause": "bored"}, "ck_suppressions_known_cause"),
     ("strikes", {"times": 0}, "ck_strikes_times"),
+    ("payments", {"kind": "gift"}, "ck_payments_known_kind"),
+    ("payments", {"amount": 0}, "ck_payments_positive"),
+    ("payments", {"months": 0}, "ck_payments_positive"),
+    ("payments", {"edition": 2, "kind": "correction", "reason": "r"}, "ck_payments_first"),
+    ("payments", {"before_id": 1}, "ck_payments_first"),
+    (
+        "payments",
+        {"edition": 2, "before_id": 1, "reason": "r"},
+        "ck_payments_kind_of_first",
+    ),
+    (
+        "payments",
+        {"edition": 2, "before_id": 1, "kind": "correction"},
+        "ck_payments_reasoned",
+    ),
+    ("payments", {"code_hash": None}, "ck_payments_coded"),
+    (
+        "payments",
+        {"edition": 2, "before_id": 1, "kind": "cancellation", "reason": "r"},
+        "ck_payments_coded",
+    ),
+    ("payments", {"id": 2, "before_id": 9, "edition": 2, **_CORRECTED}, "FOREIGN KEY"),
+    ("payment_queue", {"payment_id": 9}, "FOREIGN KEY"),
     ("messages", {"run_id": 9}, "FOREIGN KEY"),
     ("skips", {"run_id": 9}, "FOREIGN KEY"),
     ("receipts", {"message_id": 9}, "FOREIGN KEY"),
@@ -198,6 +242,8 @@ DOUBLED = [
     ("suppressions", ["address_hash", "office"]),
     ("strikes", ["address_hash"]),
     ("told", ["month", "address_hash", "day", "run_id"]),
+    ("payments", ["organisation", "receipt", "edition"]),
+    ("payments", ["code_hash"]),
 ]
 
 

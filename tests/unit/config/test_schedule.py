@@ -86,10 +86,13 @@ def test_each_form_is_read_and_shown(
 @pytest.mark.parametrize(
     ("schedule", "said"),
     [
-        ("", "3: schedule: needs one of day, every and cron, and not more than one."),
-        ("at: 08:00", "3: schedule: needs one of day, every and cron, and not more than one."),
-        ("day: 1, every: day, at: 08:00", "3: schedule: needs one of day, every and cron, and"),
-        ('day: 1, at: 08:00, cron: "0 8 1 * *"', "3: schedule: needs one of day, every and cron"),
+        ("", "3: schedule: needs one of day, every, cron and on, and not more than one."),
+        ("at: 08:00", "3: schedule: needs one of day, every, cron and on, and not more than one."),
+        ("day: 1, every: day, at: 08:00", "3: schedule: needs one of day, every, cron and on, and"),
+        (
+            'day: 1, at: 08:00, cron: "0 8 1 * *"',
+            "3: schedule: needs one of day, every, cron and on",
+        ),
         ("day: 1", "3: schedule: needs at: the hour, such as 08:00."),
         ("every: day", "3: schedule: needs at: the hour, such as 08:00."),
         ("every: 15 minutes, at: 08:00", "3: schedule: at goes with a day of the month or every"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import pytest
 from sqlalchemy import Column, MetaData, Table, Text, create_engine
 
@@ -31,6 +33,12 @@ def record(visit="A", **changes):
     return values | changes
 
 
+@cache
+def statement_of(rule, columns):
+    """Made once for each rule; SQLAlchemy keeps its text as long as it is the same."""
+    return statement(rule, WORKDAYS, columns=columns)
+
+
 def rows_of(*records, rule=APRIL, columns=None):
     """The figures of these records, pushed down to SQLite."""
     engine = create_engine("sqlite://")
@@ -39,7 +47,7 @@ def rows_of(*records, rule=APRIL, columns=None):
     with engine.begin() as connection:
         table.create(connection)
         connection.execute(table.insert(), list(records))
-    source = GroupedQuery(engine, statement(rule, WORKDAYS, columns=columns))
+    source = GroupedQuery(engine, statement_of(rule, columns))
     found = list(figures(source.rows()))
     engine.dispose()
     return found

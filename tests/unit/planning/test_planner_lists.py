@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 
 from smsengine.config.registered import Registered
 from smsengine.errors import ConfigError, StoreError
-from smsengine.lifecycle import MessageState, RunKind
+from smsengine.lifecycle import Cause, MessageState, RunKind
 from smsengine.planning import release
+from smsengine.planning.listing import ListComposer
 from smsengine.planning.messages import HouseRules, ListRecipe
-from smsengine.planning.order import Resend
+from smsengine.planning.order import Quota, Resend
 from smsengine.planning.withholding import Caps
 from smsengine.receipts import resolving
 from smsengine.reports.accounts import account
@@ -24,7 +25,8 @@ from smsengine.sources.base import Row
 from smsengine.store import outbox, runs, suppressions
 from smsengine.store.engine import Store
 from smsengine.store.runs import Run
-from tests.conftest import KEY, START, Office, phone, row
+from smsengine.waves import LAST_PLACE, StopRules, judge
+from tests.conftest import KEY, START, Office, a_recipe, phone, row, rows
 
 FIRM = "0912345678"
 LIST = ListRecipe(
@@ -33,6 +35,8 @@ LIST = ListRecipe(
     line="{{ code }} {{ paid | money }} d",
     line_name="c12-statement.yaml (merged.line)",
 )
+#: Knows the name, and does not print it.
+UNSAID = "{% if name == 'x' %}{{ name }}{% endif %}Kính gửi."
 SENT = "SELECT text FROM messages WHERE state <> 'merged' AND state <> 'cancelled' ORDER BY id"
 STATES = "SELECT subject, state FROM messages ORDER BY id"
 DELIVER = "UPDATE messages SET state = 'delivered', settled_at = '2019-06-01 02:00:00'"
@@ -109,9 +113,52 @@ def test_a_subject_for_which_no_text_has_room_is_a_skip(office: Office) -> None:
     """With the reason that a text of its own would have."""
     long = replace(LIST, line="{{ code }} {{ name }}")
     extract = [row(2, "TA1", name="x" * 150, cell=FIRM), *firm("TA2", "TA3", first=3)]
-    run = planned(office, extract, recipe_listed=long, recipe_max_segments=1, recipe_template="x")
+    run = planned(
+        office, extract, recipe_listed=long, recipe_max_segments=1, recipe_template=UNSAID
+    )
     assert office.all("SELECT subject, reason FROM skips") == [("TA1", "too-long")]
     assert all(code in sent(office)[0] for code in ("TA2", "TA3"))
+    require_tie(office, run)
+
+
+def test_what_only_a_list_would_say_is_refused(office: Office) -> None:
+    """The job's own text is what changes are seen by."""
+    with pytest.raises(ConfigError, match="prints 'paid', which the job's own template does not"):
+        planned(office, firm("TA1"), recipe_template="Kính gửi {{ name }}.")
+
+
+def test_figures_that_run_into_each_other_are_not_sent(office: Office) -> None:
+    """Whatever the separator makes of them, what was given is what can be read."""
+    glued = replace(LIST, between="", line="{{ code }} {{ paid | money }}")
+    run = planned(office, firm("TA1", "TA2", "TA3"), recipe_listed=glued)
+    assert not any("000TA" in text for text in sent(office))
+    require_tie(office, run)
+
+
+def test_a_registered_length_splits_a_list(office: Office) -> None:
+    """As the segments do: nobody is left out because there are many."""
+    registered = Registered.model_validate(
+        {"variants": [{"text": "BHXH {P1,7}, {P2,3} don vi: {P3,30}."}]}
+    )
+    listed = replace(LIST, registered=registered, registered_name="c12-list")
+    run = planned(office, firm(*(f"TA{number}" for number in range(8))), recipe_listed=listed)
+    assert (run.skips, len(sent(office))) == (0, 4)
+    require_tie(office, run)
+
+
+def test_one_that_cannot_be_told_leaves_the_others_alone(office: Office) -> None:
+    """A sign in one name that the gateway refuses, a cell that is empty."""
+    listed = replace(LIST, line="{{ code }} {{ name }}")
+    extract = [row(2, "TA1", name="A & B", cell=FIRM), *firm("TA2", "TA3", "TA4", first=3)]
+    run = planned(
+        office,
+        extract,
+        recipe_listed=listed,
+        recipe_template=UNSAID,
+        recipe_rules=HouseRules(forbidden="&"),
+    )
+    assert office.all("SELECT subject FROM skips") == [("TA1",)]
+    assert len(sent(office)) == 1
     require_tie(office, run)
 
 
@@ -129,15 +176,17 @@ def test_a_text_that_is_not_registered_is_not_sent(office: Office) -> None:
 
 def test_the_gateway_s_rules_hold(office: Office) -> None:
     """What no gateway takes is not written."""
-    run = planned(office, firm("TA1", "TA2", "TA3"), recipe_rules=HouseRules(forbidden=";"))
-    assert (run.messages, run.skips) == (0, 3)
+    planned(office, firm("TA1", "TA2", "TA3"), recipe_rules=HouseRules(forbidden=";"))
+    assert len(sent(office)) == 3
+    assert not any(";" in text for text in sent(office))
 
 
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
         ({"template": "{{ paid }} {{ lines }}"}, "c12-statement-list.j2:1: uses 'paid'"),
-        ({"line": "{{ due }}"}, r"\(merged.line\):1: uses 'due'"),
+        ({"line": "{{ code }} {{ due }}"}, r"\(merged.line\):1: uses 'due'"),
+        ({"line": "{{ paid | money }}"}, r"\(merged.line\): does not print 'code'"),
         ({"line": "{% for x in y %}"}, "merged.line"),
     ],
 )
@@ -152,6 +201,8 @@ def test_a_text_that_leaves_subjects_out_is_not_sent(office: Office) -> None:
     listed = replace(LIST, template="{{ count }} đơn vị")
     run = planned(office, firm("TA1", "TA2", "TA3"), recipe_listed=listed)
     assert (run.messages, run.skips) == (0, 3)
+    with pytest.raises(ConfigError, match="does not say all that there is of each"):
+        ListComposer(a_recipe(listed=listed)).rehearse()
 
 
 def test_planning_again_tells_nobody_twice(office: Office) -> None:
@@ -214,9 +265,9 @@ def test_a_cancelled_run_told_nobody(office: Office) -> None:
     assert len(sent(office)) == 1
 
 
-def test_a_doubt_is_withdrawn_once_all_that_it_told_is_told_anew(office: Office) -> None:
-    """A text of which only one subject was told again still goes out: the others have nothing."""
-    for only, left in ((frozenset({"TA2"}), 1), (frozenset[str](), 0)):
+def test_a_doubt_is_withdrawn_once_something_that_it_told_is_told_anew(office: Office) -> None:
+    """Also if it is one subject of it: planning again tells the others, and nobody twice."""
+    for only in (frozenset({"TA2"}), frozenset[str]()):
         run = released(office, firm("TA1", "TA2", "TA3"))
         office.change("UPDATE messages SET state = 'unknown' WHERE row_number = 0")
         ((carrier,),) = office.all("SELECT id FROM messages WHERE row_number = 0")
@@ -232,9 +283,92 @@ def test_a_doubt_is_withdrawn_once_all_that_it_told_is_told_anew(office: Office)
         )
         with office.store.read() as connection:
             states = outbox.states_upto(connection, run.id, 99)
-        assert states[MessageState.QUEUED] == left
+        assert states[MessageState.QUEUED] == 0
+        again = plan(office, firm("TA1", "TA2", "TA3"))
+        assert (again.messages if again is not None else 0) == (3 if only else 0)
         for table in ("skips", "events", "messages", "runs"):
             office.change(f"DELETE FROM {table}")
+
+
+def test_waves_let_lists_go_with_the_others(office: Office) -> None:
+    """A text stands where the first of its subjects stands, so that no wave is empty."""
+    run = planned(
+        office, [*firm(*(f"TA{number:03d}" for number in range(60))), *rows(20)], waves=(5,)
+    )
+    places = [
+        line[0]
+        for line in office.all("SELECT place FROM messages WHERE state = 'queued' ORDER BY place")
+    ]
+    assert places[0] == 1
+    assert json.loads(run.waves)["ends"][0] == 5
+    assert max(places) <= 80
+
+
+def test_stop_rules_count_what_is_handed_over(office: Office) -> None:
+    """What is merged is not."""
+    run = released(office, [*firm(*(f"TA{number:03d}" for number in range(60))), *rows(20)])
+    office.change(
+        f"{DELIVER.replace('delivered', 'rejected')} WHERE row_number > 0 AND state = 'queued'"
+    )
+    with office.store.read() as connection:
+        states = outbox.states_upto(connection, run.id, LAST_PLACE)
+    assert judge(StopRules(refused=0.9), states) != []
+
+
+def test_caps_hold_from_the_first_row_to_the_last(office: Office) -> None:
+    """Also where a run is judged in several pieces."""
+    extract = [row(2, "A", cell=FIRM), *rows(3), row(99, "Z", cell=FIRM)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("smsengine.planning.dedup._CAPPED_AT_ONCE", 2)
+        planned(office, extract, caps=Caps(per_day=1), series=3)
+    assert office.all("SELECT subject, reason FROM skips") == [("Z", "over-daily-cap")]
+
+
+def test_a_phone_that_is_left_alone_stops_no_other_phone(office: Office) -> None:
+    """A subject with two phones: the other one is told."""
+    run = planned(office, [row(2, "TA1", cell=f"{FIRM}; 0987654321")], series=9)
+    with office.store.write() as connection:
+        suppressions.add(
+            connection,
+            key=KEY,
+            address="+84987654321",
+            office="central",
+            cause=Cause.ASKED,
+            reason="x",
+            by="lan",
+            at=START,
+        )
+    release.release(office.store, run, key=KEY, clock=office.clock, actor="test")
+    assert sorted(office.all("SELECT address, state FROM messages")) == [
+        ("+84912345678", "queued"),
+        ("+84987654321", "cancelled"),
+    ]
+
+
+def test_a_quota_of_texts_is_not_used_up_by_what_they_tell(office: Office) -> None:
+    """Six subjects in one text are one text."""
+    quota = Quota(since=START, most=1)
+    run = planned(office, firm(*(f"TA{number}" for number in range(6))), quota=quota)
+    assert len(sent(office)) == 1
+    require_tie(office, run)
+
+
+def test_a_list_made_anew_has_the_same_name(office: Office) -> None:
+    """So that a gateway knows it again after a plan that was thrown away."""
+    keys = []
+    for _ in range(2):
+        planned(office, firm("TA1", "TA2", "TA3"))
+        keys += office.all("SELECT dedup_key FROM messages WHERE row_number = 0")
+        for table in ("skips", "events", "messages", "runs"):
+            office.change(f"DELETE FROM {table}")
+    assert keys[0] == keys[1]
+
+
+def test_a_phone_of_thousands_takes_no_longer_for_each(office: Office) -> None:
+    """Composing looks at what may fit, not at all that is left."""
+    run = planned(office, firm(*(f"TA{number:05d}" for number in range(4_000))))
+    assert json.loads(run.manifest)["merged"] == 4_000
+    require_tie(office, run)
 
 
 def test_a_text_counts_once_for_the_caps(office: Office) -> None:
@@ -275,7 +409,7 @@ def test_a_phone_that_is_left_alone_by_then_gets_no_list(office: Office) -> None
             key=KEY,
             address=phone_of(office),
             office="central",
-            cause="asked",  # type: ignore[arg-type]
+            cause=Cause.ASKED,
             reason="x",
             by="lan",
             at=START,

@@ -10,7 +10,6 @@ import pytest
 from smsengine.service.bootstrap import Engine
 from smsengine.store.engine import Store
 from tests.conftest import Office
-from tests.postgres import clear
 from tests.unit.service.desk import Desk
 from tests.unit.service.machine import begun
 from tests.unit.service.standing import installed
@@ -34,12 +33,8 @@ def database(request: pytest.FixtureRequest) -> str:
     """The URL of an empty ledger."""
     if request.param == "sqlite":
         return "sqlite:///ledger.db"
-    url: str = request.getfixturevalue("shared_database")
-    store = Store(url)
-    with store.write() as connection:
-        clear(connection)
-    store.close()
-    return url
+    store: Store = request.getfixturevalue("postgres_store")
+    return store.engine.url.render_as_string(hide_password=False)
 
 
 @pytest.fixture

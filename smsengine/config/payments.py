@@ -1,0 +1,64 @@
+"""``payments:`` of the configuration: who collects, for what, and how their files are written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
+
+from smsengine.config.yaml import Model
+from smsengine.text.numerals import Locale
+
+#: A collecting organisation's code, old (AR0013M) or new (3456789000TH0100070003).
+OrganisationCode = Annotated[str, Field(pattern=r"^[0-9A-Z]{5,30}$")]
+
+
+class Participation(Model):
+    """A type of participation that money is collected for."""
+
+    name: str = Field(min_length=1, max_length=60, description="in Vietnamese, with accents")
+    also: tuple[str, ...] = Field(
+        default=(), description="how files write it besides its key and its name, e.g. IS"
+    )
+    months: tuple[Annotated[int, Field(ge=1, le=120)], ...] = Field(
+        default=(), description="usual numbers of months; others are a warning"
+    )
+    least: int = Field(default=0, ge=0, description="least usual đồng of a month")
+    most: int | None = Field(default=None, ge=1, description="most usual đồng of a month")
+
+
+class Organisation(Model):
+    """A collecting organisation (Tổ chức dịch vụ thu)."""
+
+    name: str = Field(min_length=1, max_length=200)
+    office: str = Field(pattern=r"^\d{3,5}$", description="code of its BHXH office, e.g. 00101")
+    also: tuple[OrganisationCode, ...] = Field(default=(), description="its codes of before")
+
+
+def _usual() -> Mapping[str, Participation]:
+    """The two types of the Hanoi office's letter of 2023."""
+    return {
+        "bhxh-tn": Participation(
+            name="BHXH tự nguyện", also=("IS",), months=(1, 3, 6, 12, 24, 36, 48, 60)
+        ),
+        "bhyt-hgd": Participation(name="BHYT hộ gia đình", also=("AR", "BI"), months=(3, 6, 12)),
+    }
+
+
+class PaymentSettings(Model):
+    """Payments that collectors take. Without organisations nothing of it is in use."""
+
+    organisations: Mapping[OrganisationCode, Organisation] = Field(
+        default_factory=dict, description="who collects, by code"
+    )
+    participation: Mapping[Annotated[str, Field(pattern=r"^[a-z0-9-]{2,20}$")], Participation] = (
+        Field(default_factory=_usual, description="the types of participation, by key")
+    )
+    columns: Mapping[str, str] = Field(
+        default_factory=dict, description="our fields and their columns in files that are imported"
+    )
+    numbers: Locale = Field(default="plain", description="how files write amounts")
+    oldest: int = Field(default=31, ge=0, description="days; an older payment is a warning")
+    outbox: Path = Field(default=Path("outbox/payments"), description="folder of the daily tables")
