@@ -6,10 +6,12 @@ import csv
 import io
 import json
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 
 import xlsxwriter
 
+from smsengine.clock import VIETNAM
 from smsengine.service import samples
 
 FOLDER = Path(__file__).resolve().parent
@@ -18,8 +20,17 @@ LEGACY_ROWS = 20
 TABLE = FOLDER.parent / "smsengine" / "text" / "vn_charsets.tsv"
 
 
+def renew_last_days() -> None:
+    """Put a day that lies ahead into the notices of the two offices."""
+    today = datetime.now(VIETNAM).date()
+    for path in FOLDER.glob("offices/jobs/provinces/*/*.yaml"):
+        job = path.read_text(encoding="utf-8")
+        path.write_text(samples.with_last_day(job, today), encoding="utf-8")
+
+
 def main() -> None:
     """Write every file."""
+    renew_last_days()
     codes = samples.facility_codes(FOLDER)
     samples.write_csv(
         FOLDER / f"visits-{samples.VISITS_PERIOD}.csv.gz",

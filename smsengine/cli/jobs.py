@@ -8,14 +8,13 @@ import click
 
 from smsengine.cli.options import Exit, a_period, as_json, finish, with_engine
 from smsengine.cli.output import say, say_json, table
+from smsengine.cli.show import show_golden
 from smsengine.errors import SmsEngineError, UsageError
 from smsengine.governance.findings import Language
 from smsengine.period import Period
-from smsengine.service import auditing
 from smsengine.service.bootstrap import Engine
-from smsengine.service.checks import Checked, check_job
+from smsengine.service.checks import Checked, look_at
 from smsengine.service.conditions import condition_of
-from smsengine.service.inspection import Golden
 from smsengine.service.people import whoever
 from smsengine.service.scaffold import write_new_job
 from smsengine.text.numerals import money
@@ -79,9 +78,8 @@ def check(
     paths = [catalogue.path_of(name) for name in names] or catalogue.paths
     faulty = 0
     for path in paths:
-        checked = check_job(engine, catalogue, path, period)
+        checked = look_at(engine, catalogue, path, whoever(), period)
         checked.language = lang or checked.language
-        auditing.forbidden(engine, whoever(), checked.name, checked.findings)
         faulty += bool(checked.faults)
         if as_json:
             say_json(_facts(checked))
@@ -126,7 +124,7 @@ def _show(checked: Checked) -> None:
     if checked.words:
         say(f"  words: {' '.join(checked.words.split())}")
     for golden in checked.golden:
-        _show_golden(golden)
+        show_golden(golden)
     for warning in checked.warnings:
         say(f"  note: {warning}", style="yellow")
     for sample in checked.samples:
@@ -139,19 +137,6 @@ def _show(checked: Checked) -> None:
         )
     if not checked.faults:
         say(f"  good: {checked.messages} texts, {checked.skipped} skipped", style="green")
-
-
-def _show_golden(golden: Golden) -> None:
-    say(f"  golden row {golden.case}")
-    if golden.skipped:
-        say(f"    no text: {golden.skipped}", style="dim")
-        return
-    say(f"    {golden.text}")
-    cost = ", ".join(
-        f"{money(amount)} dong{f' to {network}' if network else ''}"
-        for network, amount in golden.cost.items()
-    )
-    say(f"    {len(golden.text)} characters, {golden.segments} segment(s), {cost}", style="dim")
 
 
 @jobs.command()

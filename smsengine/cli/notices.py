@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import click
 
 from smsengine.cli.options import Exit, as_json, finish, with_engine, yes
 from smsengine.cli.output import say, say_json, table
+from smsengine.cli.show import show_golden
 from smsengine.clock import VIETNAM
-from smsengine.config.files import Role
+from smsengine.config.files import Files, Role
 from smsengine.config.offices import May
 from smsengine.errors import RefusedError, UsageError
 from smsengine.lifecycle import VersionState
 from smsengine.service import approvals
 from smsengine.service.bootstrap import Engine
+from smsengine.service.inspection import Golden, inspect
 from smsengine.service.people import Actor, acting, own_account
 from smsengine.service.register import register_page
 from smsengine.store import versions
@@ -54,7 +56,7 @@ def submit(engine: Engine, job: str, named: str | None, *, as_json: bool) -> Non
 def approve(
     engine: Engine, job: str, reason: str, named: str | None, *, yes: bool, as_json: bool
 ) -> None:
-    """Put the version of JOB that waits into force, after showing what it changes.
+    """Put the version of JOB that waits into force, after showing what it changes, and its texts.
 
     It is what was handed in, whatever lies on the disk by now.
     """
@@ -77,6 +79,16 @@ def _show_change(engine: Engine, version: Version) -> None:
     say(f"{version.label}: {version.title}, by {version.submitted_by}", style="bold")
     named = before.label if before else "nothing"
     _show_diff(before.files if before else {}, version.files, named, version.label)
+    was = {each.case: each.text for each in _golden(engine, before)} if before else {}
+    for each in _golden(engine, version):
+        text = was.get(each.case, "")
+        show_golden(each, before="" if text == each.text else text)
+
+
+def _golden(engine: Engine, version: Version) -> Sequence[Golden]:
+    """The golden rows of a version, as they would go out today."""
+    catalogue = engine.catalogue()
+    return inspect(engine, catalogue, catalogue.place_of(version.job), version.files).golden
 
 
 def _show_diff(before: Mapping[Role, str], after: Mapping[Role, str], old: str, new: str) -> None:
@@ -134,22 +146,50 @@ def _given(reason: str) -> str:
 
 @click.command()
 @click.argument("job")
+@click.option(
+    "--version",
+    "numbers",
+    type=click.IntRange(min=1),
+    multiple=True,
+    metavar="N",
+    help="What changes since this version; given twice, from the first to the second.",
+)
 @with_engine
-def diff(engine: Engine, job: str) -> None:
+def diff(engine: Engine, job: str, numbers: tuple[int, ...]) -> None:
     """What the files of JOB on the disk change of what is in force, or waits."""
-    loaded = engine.job(job)
-    with engine.store.read() as connection:
-        before = versions.standing(connection, job, VersionState.APPROVED) or versions.standing(
-            connection, job, VersionState.SUBMITTED
-        )
-    if before is None:
-        raise UsageError(f"Nothing of {job} waits or is in force; the whole of it is new.")
-    files = loaded.read_all()
-    if files.content_hash == before.content_hash:
-        say(f"The files on the disk are {before.label}, which is {before.state}.")
+    if len(numbers) > 2:
+        raise UsageError("--version is given once or twice.")
+    before = _numbered(engine, job, numbers[0]) if numbers else _standing(engine, job)
+    if len(numbers) == 2:
+        other = _numbered(engine, job, numbers[1])
+        after, named = Files(other.files), other.label
+    else:
+        after, named = engine.job(job).read_all(), "on the disk"
+    if after.content_hash == before.content_hash:
+        what = "The files on the disk are" if len(numbers) < 2 else f"{named} has the files of"
+        say(f"{what} {before.label}, which is {before.state}.")
         return
-    _show_diff(before.files, files.texts, before.label, "on the disk")
+    _show_diff(before.files, after.texts, before.label, named)
     finish(Exit.LOOK)
+
+
+def _standing(engine: Engine, job: str) -> Version:
+    """What is in force of a notice, or waits."""
+    with engine.store.read() as connection:
+        for state in (VersionState.APPROVED, VersionState.SUBMITTED):
+            found = versions.standing(connection, job, state)
+            if found is not None:
+                return found
+    raise UsageError(f"Nothing of {job} waits or is in force; the whole of it is new.")
+
+
+def _numbered(engine: Engine, job: str, number: int) -> Version:
+    with engine.store.read() as connection:
+        known = {each.number: each for each in versions.of_job(connection, job)}
+    if number not in known:
+        there = ", ".join(map(str, known)) or "none"
+        raise UsageError(f"There is no version {number} of {job}; there are: {there}.")
+    return known[number]
 
 
 @click.command()

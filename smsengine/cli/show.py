@@ -13,6 +13,7 @@ from smsengine.phone import mask
 from smsengine.planning.order import Planned
 from smsengine.reports.accounts import Account, account
 from smsengine.reports.exports import PURGED
+from smsengine.service.inspection import Golden
 from smsengine.store import messages, runs
 from smsengine.store.engine import Store
 from smsengine.store.runs import Run
@@ -42,6 +43,22 @@ def counted(count: int, one: str, many: str) -> str:
 def standing(run: Run) -> str:
     """The state of a run, and whether its texts and phones are there no more."""
     return f"{run.state}, purged" if run.purged_at else str(run.state)
+
+
+def show_golden(golden: Golden, before: str = "") -> None:
+    """A golden row as it would go out, and its text until now where that was another."""
+    say(f"  golden row {golden.case}")
+    if before:
+        say(f"    until now: {before}", style="dim")
+    if golden.skipped:
+        say(f"    no text: {golden.skipped}", style="dim")
+        return
+    say(f"    {golden.text}")
+    cost = ", ".join(
+        f"{money(amount)} dong{f' to {network}' if network else ''}"
+        for network, amount in golden.cost.items()
+    )
+    say(f"    {len(golden.text)} characters, {golden.segments} segment(s), {cost}", style="dim")
 
 
 def show_manifest(run: Run) -> None:

@@ -14,7 +14,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, InstanceOf, model_valid
 from smsengine.config.amounts import Dong, Duration, Share, Wave, duration
 from smsengine.config.figures import FacilityFigures, Figures
 from smsengine.config.files import Files, Role
-from smsengine.config.job_places import refuse_links, with_shared
+from smsengine.config.job_places import refuse_links, stays_inside, with_shared
 from smsengine.config.merged import Merged
 from smsengine.config.registered import REGISTERED_NAME, Registered
 from smsengine.config.schedule import AT_ONCE, Schedule
@@ -345,10 +345,11 @@ def load_job(
     template = own / (job.template or f"{path.stem}.j2")
     merged = own / (job.merged.template or f"{path.stem}-list.j2") if job.merged else None
     for where, each in ((("template",), template), (("merged", "template"), merged)):
-        if each is not None and not each.resolve().is_relative_to(own.resolve()):
-            raise document.error(where, f"must stay inside {own}.")
-        if each is not None and province and kept is None:
-            refuse_links(templates, each.relative_to(templates))
+        if each is not None:
+            if not stays_inside(own, each, is_read=kept is None and not province):
+                raise document.error(where, f"must stay inside {own}.")
+            if province and kept is None:
+                refuse_links(templates, each.relative_to(templates))
     if province and kept is None:
         refuse_links(jobs, inside)
     return LoadedJob(

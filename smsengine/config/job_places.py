@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from copy import deepcopy
+from os.path import normpath
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,13 @@ def refuse_links(folder: Path, inside: Path) -> None:
     path = folder / inside
     if path.exists() and path.resolve() != folder.resolve() / inside:
         raise ConfigError(f"{path}: is a link, or lies behind one; put the file itself there.")
+
+
+def stays_inside(folder: Path, path: Path, *, is_read: bool) -> bool:
+    """Say whether a path does not leave a folder: by a link neither, where the file is read."""
+    if is_read:
+        return path.resolve().is_relative_to(folder.resolve())
+    return Path(normpath(path)).is_relative_to(normpath(folder))
 
 
 def claims_of(path: Path) -> tuple[str, tuple[str, ...]] | None:

@@ -44,7 +44,7 @@ def faults(loaded: LoadedJob, offices: Mapping[str, Office], today: date) -> Ite
             yield from _of_source(where, source)
         elif name not in office.sources:
             yield _not_granted("source", (*where, "name"), name, office.sources)
-    yield from _of_keys(job)
+    yield from _of_keys(job, today)
 
 
 def _unknown(owner: str, offices: Mapping[str, Office]) -> Fault:
@@ -140,7 +140,7 @@ def _of_source(where: Location, source: SourceSettings) -> Iterator[Fault]:
             )
 
 
-def _of_keys(job: Job) -> Iterator[Fault]:
+def _of_keys(job: Job, today: date) -> Iterator[Fault]:
     if job.recipient.office is None:
         yield (
             "office-column",
@@ -159,7 +159,10 @@ def _of_keys(job: Job) -> Iterator[Fault]:
             "expires",
             (),
             Saying(vi="Thiếu expires: ngày cuối cùng được gửi.", en="Lacks expires: its last day."),
-            Saying(vi="Ví dụ: expires: 2027-12-31.", en="For example expires: 2027-12-31."),
+            Saying(
+                vi=f"Ví dụ: expires: {today.year + 1}-12-31.",
+                en=f"For example expires: {today.year + 1}-12-31.",
+            ),
         )
     if job.claims:
         yield (

@@ -29,6 +29,13 @@ _KNOWN = (
         "template",
         r"'(\w+)' is not allowed in a message template; .*",
         "Mẫu không được dùng '{1}'; chỉ dùng chữ, {{{{ giá trị }}}}, bộ lọc và {{% if %}}.",
+        Weight.FORBIDDEN,
+    ),
+    _Known(
+        "template",
+        r"there is no (?:filter|attribute) '(attr|_\w*)'; there are: (.*)\.",
+        "Không có '{1}'; chỉ có: {2}.",
+        Weight.FORBIDDEN,
     ),
     _Known(
         "template",
@@ -70,8 +77,14 @@ _KNOWN = (
         "template: phải nằm trong {1}.",
         Weight.FORBIDDEN,
     ),
-    _Known("file", r"is longer than (\d+) characters\.", "Dài quá {1} ký tự."),
-    _Known("file", r"is nested too deeply\.", "Lồng nhau quá nhiều tầng."),
+    _Known(
+        "path",
+        r"The path '(.+?)' leaves the folder (.+); extracts stay inside it\.",
+        "'{1}' ra ngoài thư mục {2}; tệp số liệu phải nằm trong đó.",
+        Weight.FORBIDDEN,
+    ),
+    _Known("file", r"is longer than (\d+) characters\.", "Dài quá {1} ký tự.", Weight.FORBIDDEN),
+    _Known("file", r"is nested too deeply\.", "Lồng nhau quá nhiều tầng.", Weight.FORBIDDEN),
     _Known("file", r"(.+): is missing\.", "Thiếu {1}."),
     _Known("file", r"(.+): is empty; write a value\.", "{1}: còn trống; hãy ghi giá trị."),
     _Known(

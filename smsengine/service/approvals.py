@@ -36,7 +36,12 @@ def submit(engine: Engine, name: str, actor: Actor) -> Version:
         RefusedError: it is not the actor's, is known already, or something is wrong with it.
     """
     checked, loaded = _looked_at(engine, name, actor)
-    files, job = loaded.read_all(), loaded.job
+    with auditing.refusals(engine, actor, name):
+        return _hand_in(engine, checked, loaded, actor)
+
+
+def _hand_in(engine: Engine, checked: Checked, loaded: LoadedJob, actor: Actor) -> Version:
+    name, files, job = loaded.name, loaded.read_all(), loaded.job
     with engine.store.write() as connection:
         versions.take_the_floor(connection)
         _require_new(connection, name, files.content_hash)
@@ -69,8 +74,9 @@ def _looked_at(engine: Engine, name: str, actor: Actor) -> tuple[Checked, Loaded
     path = catalogue.path_of(name)
     _require_own(engine, name, catalogue.owner_of(path), actor)
     checked = check_job(engine, catalogue, path)
-    auditing.forbidden(engine, actor, name, checked.findings)
     wrong = bad(checked.findings, overridden=True)
+    for sentence in [each.sentence("en") for each in wrong] + checked.extract_faults:
+        auditing.refused(engine, actor, name, sentence)
     sentences = [each.sentence(checked.language) for each in wrong] + checked.extract_faults
     if sentences or checked.loaded is None:
         listed = "\n".join(sentences)
@@ -79,10 +85,9 @@ def _looked_at(engine: Engine, name: str, actor: Actor) -> tuple[Checked, Loaded
 
 
 def _require_own(engine: Engine, name: str, owner: str, actor: Actor) -> None:
-    if actor.office != owner:
-        said = f"{actor.name} works for {actor.office}; the notice is {owner}'s."
-        auditing.refused(engine, actor, name, said)
-        raise RefusedError(said)
+    with auditing.refusals(engine, actor, name):
+        if actor.office != owner:
+            raise RefusedError(f"{actor.name} works for {actor.office}; the notice is {owner}'s.")
 
 
 def _require_new(connection: Connection, name: str, content_hash: str) -> None:
@@ -124,12 +129,15 @@ def approve(engine: Engine, version: Version, actor: Actor, *, reason: str = "")
         RefusedError: the actor may not approve it, or somebody decided meanwhile.
         LifecycleError: it does not wait any more.
     """
-    try:
+    with auditing.refusals(engine, actor, version.job):
         _require_other(engine, version, actor)
         inspected = _require_good(engine, version, actor, reason)
-    except RefusedError as error:
-        auditing.refused(engine, actor, version.job, str(error))
-        raise
+        return _put_into_force(engine, version, actor, inspected, reason)
+
+
+def _put_into_force(
+    engine: Engine, version: Version, actor: Actor, inspected: Inspection, reason: str
+) -> Version:
     with engine.store.write() as connection:
         versions.take_the_floor(connection)
         _require_free_topic(connection, version.owner, version.topic)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 from sqlalchemy import Connection
 
+from smsengine.errors import BusyError, ConfigError, RefusedError, StoreAwayError, StoreError
 from smsengine.governance.findings import Finding, Weight
 from smsengine.service.bootstrap import Engine
 from smsengine.service.people import Actor
@@ -55,3 +57,22 @@ def forbidden(engine: Engine, actor: Actor, name: str, findings: Iterable[Findin
     for finding in findings:
         if finding.weight is Weight.FORBIDDEN:
             refused(engine, actor, name, finding.sentence("en"))
+
+
+@contextmanager
+def refusals(engine: Engine, actor: Actor, name: str) -> Iterator[None]:
+    """Write down what is refused of a notice in here; the refusal goes on.
+
+    It must not be inside of a transaction. That something is busy or away is no refusal.
+    """
+    try:
+        yield
+    except (BusyError, StoreAwayError):
+        raise
+    except ConfigError as error:
+        for sentence in str(error).splitlines():
+            refused(engine, actor, name, sentence)
+        raise
+    except (RefusedError, StoreError) as error:
+        refused(engine, actor, name, str(error))
+        raise

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import secrets
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from functools import cached_property
 from pathlib import Path
@@ -16,7 +16,7 @@ from sqlalchemy import make_url
 from smsengine import mailbox
 from smsengine.clock import VIETNAM, Clock, SystemClock
 from smsengine.config import secret
-from smsengine.config.job import LoadedJob
+from smsengine.config.job import CENTRAL, LoadedJob
 from smsengine.config.settings import GatewaySettings, load_settings
 from smsengine.config.yaml import build
 from smsengine.errors import ConfigError, GatewayError, StoreError
@@ -43,9 +43,10 @@ from smsengine.service.house_rules import (
     rules_of,
 )
 from smsengine.service.vault import TokenVault
-from smsengine.store import installation, schema
+from smsengine.store import installation, schema, versions
 from smsengine.store.engine import Store
 from smsengine.store.runs import Run
+from smsengine.store.versions import Version
 from smsengine.timetable import Timetable
 from smsengine.workdays import Workdays
 
@@ -148,7 +149,16 @@ class Engine:
             route=self.route,
             kind=self.kind,
             today=self.today,
+            approved=self._approved_of_the_centre,
         )
+
+    def _approved_of_the_centre(self) -> Sequence[Version]:
+        """The Centre's notices in force, where they need an approval."""
+        if self.settings.governance.central != "required":
+            return ()
+        with self.store.read() as connection:
+            found = versions.in_force_of(connection, CENTRAL)
+        return [each for each in found if not each.has_expired(self.today)]
 
     @property
     def today(self) -> date:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
@@ -22,6 +23,7 @@ from smsengine.governance import grants
 from smsengine.governance.findings import Finding, FoundError, Weight
 from smsengine.sending.routing import Route
 from smsengine.service.house_rules import misfits, registered_of
+from smsengine.store.versions import Version
 
 
 class Claim(NamedTuple):
@@ -44,7 +46,8 @@ class Catalogue:
     """Finds and reads job files.
 
     Which files there are and what topics they claim is found out once: for later looks there is a
-    new catalogue.
+    new catalogue. ``approved`` asks the ledger for the Centre's notices that run as they are kept
+    there, whatever their files say.
     """
 
     config: Path
@@ -53,6 +56,7 @@ class Catalogue:
     route: Callable[[str], Route]
     kind: Callable[[str], Kind[Any]]
     today: date
+    approved: Callable[[], Sequence[Version]]
 
     @cached_property
     def paths(self) -> Sequence[Path]:
@@ -61,10 +65,15 @@ class Catalogue:
         Raises:
             ConfigError: there is no folder of jobs.
         """
+        ours = self._paths_of_the_centre
+        return [*ours, *sorted(self.settings.jobs.glob("provinces/*/*.yaml"))]
+
+    @cached_property
+    def _paths_of_the_centre(self) -> Sequence[Path]:
         folder = self.settings.jobs
         if not folder.is_dir():
             raise ConfigError(f"{self.config}: jobs: the folder {folder} does not exist.")
-        return sorted(folder.glob("*.yaml")) + sorted(folder.glob("provinces/*/*.yaml"))
+        return sorted(folder.glob("*.yaml"))
 
     def name_of(self, path: Path) -> str:
         """The name of a job file, e.g. ``c12-statement`` or ``01-hanoi/dossier``."""
@@ -92,23 +101,51 @@ class Catalogue:
         return self.settings.jobs / f"{below}.yaml"
 
     @cached_property
-    def claims(self) -> Mapping[Path, Claim]:
-        """The topic of each job file that can be read; no office is called as the Centre is."""
-        found = ((path, claims_of(path)) for path in self.paths if not _is_pretended(path))
-        return {path: Claim(self.owner_of(path), *claims) for path, claims in found if claims}
+    def _kept(self) -> Sequence[LoadedJob]:
+        """The Centre's notices that run as the ledger keeps them; of no use if unreadable."""
+        found = []
+        for version in self.approved():
+            with suppress(ConfigError):
+                found.append(self._read(self.place_of(version.job), version.files)[0])
+        return found
 
     @cached_property
-    def central_wordings(self) -> Sequence[tuple[Claim, str]]:
-        """What the Centre's notices claim, and their templates; what cannot be read is left out."""
-        found = []
-        for path, claim in self.claims.items():
-            if claim.owner == CENTRAL:
-                with suppress(ConfigError):
-                    loaded, _ = self._read(path)
-                    found.append((claim, loaded.template(loaded.files)))
-                    if merged := loaded.merged_template(loaded.files):
-                        found.append((claim, merged))
+    def claims_of_the_centre(self) -> Sequence[Claim]:
+        """What the Centre's files claim that can be read, and its notices in force."""
+        ours = self._paths_of_the_centre
+        found = [Claim(CENTRAL, *claims) for path in ours if (claims := claims_of(path))]
+        return [*found, *(Claim(CENTRAL, each.job.topic, each.job.claims) for each in self._kept)]
+
+    @cached_property
+    def _offices_by_topic(self) -> Mapping[str, Sequence[str]]:
+        """The offices with a readable file on each topic; none is called as the Centre is.
+
+        What else an office ``claims`` takes nothing from anybody.
+        """
+        found = defaultdict[str, list[str]](list)
+        for path in self.paths:
+            owner = self.owner_of(path)
+            if owner != CENTRAL and (claims := claims_of(path)):
+                found[claims[0]].append(owner)
         return found
+
+    @cached_property
+    def central_wordings(self) -> Sequence[tuple[str, str]]:
+        """The topics of the Centre's notices with each of their wordings: on the disk, where they
+        can be read, and in force.
+        """
+        found = dict[tuple[str, str], None]()
+        for loaded in [*self._readable_of_the_centre(), *self._kept]:
+            with suppress(ConfigError):
+                for text in (loaded.template(loaded.files), loaded.merged_template(loaded.files)):
+                    if text:
+                        found[loaded.job.topic, text] = None
+        return list(found)
+
+    def _readable_of_the_centre(self) -> Iterator[LoadedJob]:
+        for path in self._paths_of_the_centre:
+            with suppress(ConfigError):
+                yield self._read(path)[0]
 
     def load(
         self, path: Path, kept: Mapping[Role, str] | None = None
@@ -175,13 +212,20 @@ class Catalogue:
         Between the kept versions of offices the ledger decides: a draft of one office must not
         stop what another has in force.
         """
-        for claim in self.claims.values():
-            if is_kept and claim.owner != CENTRAL:
-                continue
-            if loaded.owner in (claim.owner, CENTRAL) or not claim.takes(loaded.job.topic):
-                continue
-            said = f"is {loaded.job.topic!r}, which belongs to {claim.owner}; name your own."
-            raise document.error(("topic",), said)
+        topic, owner = loaded.job.topic, loaded.owner
+        if owner == CENTRAL:
+            return
+        others = [CENTRAL] if self.is_of_the_centre(topic) else []
+        if not is_kept:
+            others += [each for each in self._offices_by_topic.get(topic, ()) if each != owner]
+        for other in others[:1]:
+            raise document.error(
+                ("topic",), f"is {topic!r}, which belongs to {other}; name your own."
+            )
+
+    def is_of_the_centre(self, topic: str) -> bool:
+        """Say whether a notice of the Centre is about a topic, or claims it."""
+        return any(claim.takes(topic) for claim in self.claims_of_the_centre)
 
 
 def _is_pretended(path: Path) -> bool:

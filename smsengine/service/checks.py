@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,10 +11,12 @@ from smsengine.config.sources import FileSource, PaymentsSource
 from smsengine.errors import SmsEngineError
 from smsengine.governance.findings import Finding, Language, Saying, Weight
 from smsengine.period import Period
+from smsengine.service import auditing
 from smsengine.service.bootstrap import Engine
 from smsengine.service.catalogue import Catalogue
 from smsengine.service.extracts import Extracts
-from smsengine.service.inspection import Golden, bad, inspect
+from smsengine.service.inspection import Golden, bad, inspect, of_sentence
+from smsengine.service.people import Actor
 from smsengine.service.preview import Preview, Previewed, preview_job
 
 _ROWS_LOOKED_AT = 1_000
@@ -48,6 +50,15 @@ class Checked:
         return [each.sentence(self.language) for each in bad(self.findings)] + self.extract_faults
 
 
+def look_at(
+    engine: Engine, catalogue: Catalogue, path: Path, actor: Actor, period: Period | None = None
+) -> Checked:
+    """Check a job for somebody; the audit is told what may not be at all."""
+    checked = check_job(engine, catalogue, path, period)
+    auditing.forbidden(engine, actor, checked.name, checked.findings)
+    return checked
+
+
 def check_job(
     engine: Engine, catalogue: Catalogue, path: Path, period: Period | None = None
 ) -> Checked:
@@ -70,11 +81,21 @@ def check_job(
         preview = preview_job(engine, loaded, checked.period)
         _sample(checked, preview)
     except SmsEngineError as error:
-        checked.extract_faults += str(error).splitlines()
+        _blame(checked, path, str(error).splitlines())
         return checked
     _judge(checked, preview)
     checked.findings += _longer_than_golden(checked, path)
     return checked
+
+
+def _blame(checked: Checked, path: Path, sentences: Sequence[str]) -> None:
+    """What is wrong with the extract; what may not be at all is a finding."""
+    for sentence in sentences:
+        finding = of_sentence(sentence, str(path))
+        if finding.weight is Weight.FORBIDDEN:
+            checked.findings.append(finding)
+        else:
+            checked.extract_faults.append(sentence)
 
 
 def _longer_than_golden(checked: Checked, path: Path) -> Iterator[Finding]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import date
 from functools import partial
@@ -14,10 +14,10 @@ from smsengine.config.files import Files
 from smsengine.config.job import CENTRAL, LoadedJob
 from smsengine.config.settings import Settings
 from smsengine.errors import RefusedError, SmsEngineError, StoreError
-from smsengine.governance.findings import FoundError
+from smsengine.governance import grants
 from smsengine.lifecycle import VersionState
 from smsengine.planning.release import Permit
-from smsengine.service import auditing
+from smsengine.service import auditing, overlapping
 from smsengine.service.bootstrap import Engine
 from smsengine.service.catalogue import Catalogue
 from smsengine.service.people import program
@@ -27,6 +27,9 @@ from smsengine.store.versions import Version
 
 #: What was decided is taken up within so many seconds.
 _LOOK_SECONDS = 15.0
+
+#: Who has a notice in force about each topic.
+Topics = Mapping[str, frozenset[str]]
 
 
 def needs_approval(settings: Settings, owner: str) -> bool:
@@ -65,23 +68,46 @@ def in_force(engine: Engine, name: str) -> LoadedJob:
         return _unexpired(engine.job(name), engine.today)
     with engine.store.read() as connection:
         version = versions.standing(connection, name, VersionState.APPROVED)
+        topics = versions.topics_in_force(connection)
     catalogue = engine.catalogue()
-    if version is None:
-        catalogue.path_of(name)
-        raise RefusedError(
-            f"{name} is not approved; hand it in with 'smsengine jobs submit {name}', and have"
-            " somebody of the Centre approve it."
-        )
-    if version.has_expired(engine.today):
-        raise RefusedError(
-            f"{version.label} was approved until {version.expires:%d/%m/%Y}; hand it in again with"
-            f" 'smsengine jobs submit {name}'."
-        )
-    try:
-        return load_version(catalogue, version)
-    except FoundError as error:
-        auditing.forbidden(engine, program(), name, error.findings)
-        raise
+    with auditing.refusals(engine, program(), name):
+        if version is None:
+            catalogue.path_of(name)
+            raise RefusedError(
+                f"{name} is not approved; hand it in with 'smsengine jobs submit {name}', and have"
+                " somebody of the Centre approve it."
+            )
+        if version.has_expired(engine.today):
+            raise RefusedError(
+                f"{version.label} was approved until {version.expires:%d/%m/%Y}; hand it in again"
+                f" with 'smsengine jobs submit {name}'."
+            )
+    return _as_approved(engine, catalogue, version, topics)
+
+
+def _as_approved(
+    engine: Engine, catalogue: Catalogue, version: Version, topics: Topics
+) -> LoadedJob:
+    """A job as a version keeps it, if that is still good; the audit is told if not.
+
+    What does not fit was changed in the ledger behind everybody's back: both of two offices with
+    one topic are refused, since nobody can tell whose it is.
+    """
+    with auditing.refusals(engine, program(), version.job):
+        loaded = load_version(catalogue, version)
+        topic = loaded.job.topic
+        if topic != version.topic:
+            raise RefusedError(
+                f"{version.label} was approved about {version.topic!r}, and says {topic!r}."
+            )
+        others = topics.get(topic, frozenset()) - {loaded.owner}
+        if others and loaded.owner != CENTRAL:
+            listed = ", ".join(sorted(others))
+            raise RefusedError(
+                f"{version.label} is about {topic!r}, of which {listed} has a notice in force;"
+                " withdraw one of them."
+            )
+    return loaded
 
 
 def all_in_force(engine: Engine) -> Iterator[tuple[str, LoadedJob | SmsEngineError]]:
@@ -100,10 +126,11 @@ def all_in_force(engine: Engine) -> Iterator[tuple[str, LoadedJob | SmsEngineErr
         return
     with engine.store.read() as connection:
         approved = versions.in_state(connection, VersionState.APPROVED)
+        topics = versions.topics_in_force(connection)
     day = engine.today
     for name, version in approved.items():
         if needs_approval(engine.settings, version.owner) and not version.has_expired(day):
-            yield name, _or_error(partial(load_version, catalogue, version))
+            yield name, _or_error(partial(_as_approved, engine, catalogue, version, topics))
 
 
 def _from_disk(catalogue: Catalogue, path: Path) -> LoadedJob:
@@ -168,33 +195,60 @@ def require_in_force(engine: Engine, loaded: LoadedJob) -> None:
     if version.state is not VersionState.APPROVED or version.has_expired(engine.today):
         state = version.state if version.state is not VersionState.APPROVED else "expired"
         raise RefusedError(f"{version.label} is {state}; nothing of it is sent any more.")
+    _require_granted(engine, loaded, version)
+
+
+def _require_granted(engine: Engine, loaded: LoadedJob, version: Version) -> None:
+    """A job that was read long ago may be that of an office that is no more."""
+    if loaded.owner == CENTRAL:
+        return
+    faults = grants.faults(loaded, engine.settings.offices, engine.today)
+    said = " ".join(f"{what.en} {mend.en}" for _, _, what, mend in faults)
+    if said:
+        raise RefusedError(f"{version.label}: {said}")
 
 
 def permit(engine: Engine, run: Run) -> Permit:
-    """Looks whether a run may be sent while nobody can decide otherwise."""
+    """Looks whether a run may be sent while nobody can decide otherwise.
+
+    What the Centre tells is read just before that: of what it adds in between, nothing is planned.
+
+    Raises:
+        RefusedError: the notice's topic has become the Centre's.
+    """
+    overlaps = _overlaps(engine, run)
 
     def look(connection: Connection) -> Sequence[str]:
         versions.take_the_floor(connection)
-        version = _in_force(connection, engine, run)
-        return version.overlaps if version is not None else ()
+        _require_good(connection, engine, run)
+        return overlaps
 
     return look
 
 
-def _in_force(connection: Connection, engine: Engine, run: Run) -> Version | None:
+def _overlaps(engine: Engine, run: Run) -> Sequence[str]:
+    """The topics of the Centre with which a run overlaps by now."""
+    if run.version_id is None or not needs_approval(engine.settings, run.owner):
+        return ()
+    with engine.store.read() as connection:
+        version = versions.get(connection, run.version_id)
+    if version is None:
+        return ()
+    with auditing.refusals(engine, program(), run.job):
+        return overlapping.of_version(engine, version)
+
+
+def _require_good(connection: Connection, engine: Engine, run: Run) -> None:
     """See to it that a run's notice was not taken back since it was planned.
 
     One that a newer version has replaced since stays good: this is what was approved then; until
     the notice is taken back.
 
-    Returns:
-        The version that it was planned from; None where it needs no approval.
-
     Raises:
         RefusedError: it was taken back, or its last day is over.
     """
     if not needs_approval(engine.settings, run.owner):
-        return None
+        return
     version = versions.get(connection, run.version_id or 0)
     if version is None:
         raise RefusedError(
@@ -210,7 +264,6 @@ def _in_force(connection: Connection, engine: Engine, run: Run) -> Version | Non
                 f"Run {run.id} ({run.label}) is of {version.label}; {each.label}, which replaced"
                 " it, was withdrawn."
             )
-    return version
 
 
 class Decided:

@@ -106,7 +106,7 @@ def inspect(
         found.findings += error.findings
         return found
     except ConfigError as error:
-        found.findings += [_of_sentence(line, str(path)) for line in str(error).splitlines()]
+        found.findings += [of_sentence(line, str(path)) for line in str(error).splitlines()]
         return found
     found.loaded = loaded
     if loaded.owner != CENTRAL:
@@ -119,7 +119,7 @@ def inspect(
     return found
 
 
-def _of_sentence(sentence: str, path: str) -> Finding:
+def of_sentence(sentence: str, path: str) -> Finding:
     """What a file's reader says, as a finding."""
     placed = _PLACED.fullmatch(sentence)
     file = placed["file"] if placed else path
@@ -198,10 +198,10 @@ def _compare(
     rules = engine.settings.governance
     related = set(loaded.job.overlaps)
     wholes = [words for words in parts if words.file.endswith(".j2")]
-    for words, (claim, theirs) in product(wholes, catalogue.central_wordings):
+    for words, (topic, theirs) in product(wholes, catalogue.central_wordings):
         alike = likeness(words.text, theirs)
         if alike >= rules.related:
-            related.add(claim.topic)
+            related.add(topic)
             found.findings.append(
                 Finding(
                     rule="similar" if alike >= rules.similar else "related",
@@ -209,8 +209,8 @@ def _compare(
                     file=words.file,
                     line=1,
                     what=Saying(
-                        vi=f"Giống {alike:.0%} thông báo {claim.topic!r} của Trung tâm.",
-                        en=f"Is {alike:.0%} like the Centre's notice {claim.topic!r}.",
+                        vi=f"Giống {alike:.0%} thông báo {topic!r} của Trung tâm.",
+                        en=f"Is {alike:.0%} like the Centre's notice {topic!r}.",
                     ),
                     mend=_SIMILAR if alike >= rules.similar else _RELATED,
                     beside=(words.text, theirs),

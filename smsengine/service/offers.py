@@ -28,12 +28,13 @@ from smsengine.errors import (
 from smsengine.lifecycle import Grade, RunKind, RunState
 from smsengine.period import Period
 from smsengine.planning.order import Planned
-from smsengine.service import sender, stumbling
+from smsengine.service import auditing, sender, stumbling
 from smsengine.service.arrivals import Arrivals, require_new, require_unchanged
 from smsengine.service.bootstrap import Engine
 from smsengine.service.catching_up import Offer, decide
 from smsengine.service.logs import Event
 from smsengine.service.missed import write_missed
+from smsengine.service.people import program
 from smsengine.service.stumbling import in_words, unexpected
 from smsengine.store import alarms, runs, watched
 from smsengine.store.runs import Run
@@ -240,7 +241,8 @@ class Offers:
 
     def _planned(self, job: Scheduled, period: Period, revision: int) -> Planned | None:
         """Plan what has arrived; None while it still grows."""
-        arrived = self._arrivals.look(job.loaded, period)
+        with auditing.refusals(self._engine, program(), job.loaded.name):
+            arrived = self._arrivals.look(job.loaded, period)
         if arrived is None:
             return None
 

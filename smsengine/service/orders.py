@@ -18,6 +18,7 @@ from smsengine.planning.recipients import Contacts, find_columns, load_contacts
 from smsengine.planning.templates import MessageTemplate
 from smsengine.planning.withholding import Caps
 from smsengine.provinces import covered
+from smsengine.service import overlapping
 from smsengine.service.bootstrap import Engine
 from smsengine.service.extracts import Extract, Extracts
 from smsengine.sources.base import Source
@@ -147,7 +148,7 @@ def order_for(
         version=loaded.version,
         quota=_quota(engine, loaded),
         series=None if job.merge == "none" else job.series,
-        overlaps=loaded.overlaps or job.overlaps,
+        overlaps=overlapping.of_job(engine, loaded, files),
         caps=Caps(per_day=engine.settings.caps.per_day, per_month=engine.settings.caps.per_month),
         valid_seconds=int(job.validity.total_seconds()) if job.validity else None,
     )

@@ -11,6 +11,7 @@ import csv
 import gzip
 import io
 import random
+import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
@@ -235,3 +236,13 @@ def _opened(path: Path) -> io.TextIOBase:
         return path.open("w", encoding="utf-8", newline="")
     packed = gzip.GzipFile(path, "wb", mtime=0)
     return io.TextIOWrapper(packed, encoding="utf-8", newline="")
+
+
+def with_last_day(job: str, today: date) -> str:
+    """The file of a sample job, with a last day that lies ahead: the end of the next year.
+
+    No day is good for ever: an office's notice is looked at anew within two years.
+    """
+    return re.sub(
+        r"^expires: \d{4}-\d\d-\d\d$", f"expires: {today.year + 1}-12-31", job, flags=re.MULTILINE
+    )

@@ -17,10 +17,11 @@ from smsengine.planning import release
 from smsengine.planning.order import Order, Planned, Resend
 from smsengine.receipts.matching import store_receipts
 from smsengine.sending.tending import recover
-from smsengine.service import fence
+from smsengine.service import auditing, fence
 from smsengine.service.bootstrap import Engine
 from smsengine.service.in_force import permit, require_in_force
 from smsengine.service.orders import order_for
+from smsengine.service.people import program
 from smsengine.store import outbox, runs
 from smsengine.store.all_tables import metadata
 from smsengine.store.engine import Store
@@ -65,7 +66,8 @@ def plan(engine: Engine, request: Request, watch: Watch) -> Planned:
         RefusedError: the ledger may not know all that was sent; or the notice is not approved.
     """
     fence.require(engine)
-    require_in_force(engine, request.loaded)
+    with auditing.refusals(engine, program(), request.loaded.name):
+        require_in_force(engine, request.loaded)
     return engine.planner(engine.store, watch.planning).plan(_order(engine, request))
 
 
@@ -83,14 +85,15 @@ def dry_plan(engine: Engine, request: Request, watch: Watch) -> Iterator[tuple[S
 
 
 def _order(engine: Engine, request: Request) -> Order:
-    order = order_for(
-        engine,
-        request.loaded,
-        request.period,
-        only=request.only,
-        resend=request.resend,
-        reason=request.reason,
-    )
+    with auditing.refusals(engine, program(), request.loaded.name):
+        order = order_for(
+            engine,
+            request.loaded,
+            request.period,
+            only=request.only,
+            resend=request.resend,
+            reason=request.reason,
+        )
     return replace(order, revision=request.revision)
 
 

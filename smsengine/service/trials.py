@@ -6,6 +6,8 @@ import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from sqlalchemy import Connection
+
 from smsengine.clock import day_begins
 from smsengine.config.job import CENTRAL, LoadedJob
 from smsengine.config.offices import Office
@@ -15,11 +17,12 @@ from smsengine.phone import Phone, PhoneBook, mask
 from smsengine.planning.proofs import HouseRules, prove_rules
 from smsengine.service import auditing, trying
 from smsengine.service.bootstrap import Engine
-from smsengine.service.checks import Checked, check_job
+from smsengine.service.checks import Checked, look_at
 from smsengine.service.inspection import bad
 from smsengine.service.people import Actor
 from smsengine.service.trying import Trial
 from smsengine.store import audit
+from smsengine.store.turns import take_turn
 from smsengine.text.gsm import measure
 
 _MARK = "TIN THU: "
@@ -57,7 +60,7 @@ def try_out(
         RowError: the marked text breaks a house rule of the gateway.
     """
     catalogue = engine.catalogue()
-    checked = check_job(engine, catalogue, catalogue.path_of(name))
+    checked = look_at(engine, catalogue, catalogue.path_of(name), actor)
     wrong = [each.sentence(checked.language) for each in bad(checked.findings, overridden=True)]
     if wrong or checked.loaded is None:
         listed = "\n".join(wrong)
@@ -68,12 +71,13 @@ def try_out(
     if engine.kind(gateway).needs_template:
         raise RefusedError(f"{gateway} takes no text but registered templates; it cannot be tried.")
     texts, rules = _texts(checked), engine.house_rules(gateway)
-    _require_few(engine, loaded, len(texts) * len(phones))
+    with engine.store.read() as connection:
+        _require_few(connection, engine, loaded, len(texts) * len(phones))
     for case, text in texts:
         for phone in phones:
             message = _message(phone, f"{_MARK}{text}", rules)
             trial = Trial(gateway=gateway, message=message)
-            _note(engine, actor, name, f"{case} to {trial.to}")
+            _note(engine, actor, loaded, f"{case} to {trial.to}")
             outcome = trying.send(engine, trial, actor=actor.name, anyway=anyway)
             yield Tried(case=case, to=trial.to, text=trial.message.text, outcome=outcome)
 
@@ -127,10 +131,9 @@ def _message(phone: Phone, text: str, rules: HouseRules) -> Outbound:
     )
 
 
-def _require_few(engine: Engine, loaded: LoadedJob, count: int) -> None:
+def _require_few(connection: Connection, engine: Engine, loaded: LoadedJob, count: int) -> None:
     begins = day_begins(engine.clock.now())
-    with engine.store.read() as connection:
-        before = audit.count(connection, what=_WHAT, about=f"{loaded.owner}/", since=begins)
+    before = audit.count(connection, what=_WHAT, about=f"{loaded.owner}/", since=begins)
     if before + count > MOST_A_DAY:
         raise RefusedError(
             f"{loaded.owner} may try {MOST_A_DAY} texts a day; it has tried {before} today, and"
@@ -138,7 +141,9 @@ def _require_few(engine: Engine, loaded: LoadedJob, count: int) -> None:
         )
 
 
-def _note(engine: Engine, actor: Actor, name: str, detail: str) -> None:
-    """Before the first byte leaves."""
+def _note(engine: Engine, actor: Actor, loaded: LoadedJob, detail: str) -> None:
+    """Before the first byte leaves; of all who try at once, one counts and writes at a time."""
     with engine.store.write() as connection:
-        auditing.note(connection, engine, actor, _WHAT, name, detail)
+        take_turn(connection, _WHAT, loaded.owner)
+        _require_few(connection, engine, loaded, 1)
+        auditing.note(connection, engine, actor, _WHAT, loaded.name, detail)

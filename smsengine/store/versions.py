@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -174,6 +175,13 @@ def in_state(connection: Connection, state: VersionState) -> Mapping[str, Versio
     return {row["job"]: _version(row) for row in connection.execute(statement).mappings()}
 
 
+def in_force_of(connection: Connection, owner: str) -> Sequence[Version]:
+    """The versions of one owner that are in force."""
+    ours = versions.c.state == VersionState.APPROVED, versions.c.owner == owner
+    statement = select(versions).where(*ours).order_by(versions.c.job)
+    return [_version(row) for row in connection.execute(statement).mappings()]
+
+
 def standing(connection: Connection, job: str, state: VersionState) -> Version | None:
     """The version of one notice that is submitted, or approved."""
     statement = select(versions).where(versions.c.job == job, versions.c.state == state)
@@ -194,6 +202,17 @@ def owners_of_topic(connection: Connection, topic: str) -> frozenset[str]:
         versions.c.topic == topic, versions.c.state.in_(live)
     )
     return frozenset(connection.execute(statement).scalars())
+
+
+def topics_in_force(connection: Connection) -> Mapping[str, frozenset[str]]:
+    """Who has a version in force about each topic."""
+    statement = select(versions.c.topic, versions.c.owner).where(
+        versions.c.state == VersionState.APPROVED
+    )
+    found = defaultdict[str, set[str]](set)
+    for topic, owner in connection.execute(statement):
+        found[topic].add(owner)
+    return {topic: frozenset(owners) for topic, owners in found.items()}
 
 
 def newest(connection: Connection) -> Mapping[str, Version]:

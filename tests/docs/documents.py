@@ -5,7 +5,8 @@ The word behind a fence's language tells a test what to do with a block:
 * ``console``: lines that begin with ``$ `` are run, in order, in one copy of the project for the
   whole page. ``# exit 3`` behind a command names the exit codes it may end with (else 0). Any other
   line is output that the commands of the block have shown, in this order; ``...`` leaves some out.
-* ``yaml title=path`` (also ``jinja``, ``csv``): the block is the whole file at that path.
+* ``yaml title=path`` (also ``jinja``, ``csv``): the block is the whole file at that path; its last
+  day (``expires``) becomes one that lies ahead, as its reader would write it.
 * ``yaml`` without a title: some keys of ``config.yaml`` or of a job; they must load.
 """
 

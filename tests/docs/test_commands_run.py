@@ -9,10 +9,13 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 
+from smsengine.clock import VIETNAM
+from smsengine.service import samples
 from smsengine.service.bootstrap import Engine
 from smsengine.store.engine import Store
 from tests.docs.documents import ROOT, Block, blocks
@@ -117,7 +120,8 @@ def test_the_commands_of_a_page_do_what_the_page_says(page: str, project: Path) 
     for block in blocks(page):
         if block.title:
             (project / block.title).parent.mkdir(parents=True, exist_ok=True)
-            (project / block.title).write_text(block.text, encoding="utf-8")
+            written = samples.with_last_day(block.text, datetime.now(VIETNAM).date())
+            (project / block.title).write_text(written, encoding="utf-8")
         elif block.language == "console":
             for step in steps(block):
                 run(step, project, block)

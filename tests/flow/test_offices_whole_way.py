@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import shutil
 from datetime import datetime
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from smsengine.clock import VIETNAM
+from smsengine.service import samples
 from tests.flow.conftest import ROOT, Office
 from tests.flow.zygote import Victims
 
@@ -28,8 +28,8 @@ def province(tmp_path: Path, victims: Victims) -> Office:
     config = folder / "config.yaml"  # it may be night
     config.write_text(config.read_text().replace("window: 07:30-20:30\n", ""))
     for job in folder.glob("jobs/provinces/*/*.yaml"):
-        next_year = f"expires: {datetime.now(VIETNAM).year + 1}-12-31"
-        job.write_text(re.sub(r"expires: [-\d]+", next_year, job.read_text()))
+        today = datetime.now(VIETNAM).date()
+        job.write_text(samples.with_last_day(job.read_text(), today))
     return Office(folder, victims)
 
 

@@ -71,62 +71,69 @@ def test_a_template_has_no_tricks(bureau: Bureau, words: str, what: str) -> None
     """Bombs, giant strings, macros and includes."""
     bureau.write(words=f"BHXH\n{words}")
     vietnamese, english = SMALL_VI.format(what), SMALL_EN.format(what)
-    assert [("template", "wrong", f"{WORDS_FILE}:2", vietnamese, english)] == said(bureau)
+    assert [("template", "forbidden", f"{WORDS_FILE}:2", vietnamese, english)] == said(bureau)
 
 
 @pytest.mark.parametrize(
-    ("words", "rule", "vietnamese", "english"),
+    ("words", "rule", "weight", "vietnamese", "english"),
     [
         (
             "BHXH {% if false %}{{ name.__class__ }}{% endif %}",
             "template",
+            Weight.FORBIDDEN,
             "Không có '__class__'; chỉ có: month, year, previous, next.",
             "there is no attribute '__class__'; there are: month, year, previous, next.",
         ),
         (
             "BHXH {{ amount }}",
             "variable",
+            Weight.WRONG,
             "Dùng 'amount', nhưng mục columns không có; đang có: code, name, office, period.",
             "uses 'amount', which the job's columns lack; there are: code, name, office, period.",
         ),
         (
             f"{WORDS} Xem https://vi-du.example/x",
             "link",
+            Weight.WRONG,
             f"Có địa chỉ web 'https://vi-du.example/x'. {ALLOW_VI}",
             f"Names the web site 'https://vi-du.example/x'. {ALLOW_EN}",
         ),
         (
             f"{WORDS} Xem bít . ly/abc",
             "link",
+            Weight.WRONG,
             f"Có địa chỉ web 'bit.ly/abc'. {ALLOW_VI}",
             f"Names the web site 'bit.ly/abc'. {ALLOW_EN}",
         ),
         (
             f"{WORDS} Xem vi-du.bank",
             "link",
+            Weight.WRONG,
             f"Có địa chỉ web 'vi-du.bank'. {ALLOW_VI}",
             f"Names the web site 'vi-du.bank'. {ALLOW_EN}",
         ),
         (
             f"{WORDS} Gọi 0912 345 678",
             "phone",
+            Weight.WRONG,
             f"Có số điện thoại '0912 345 678'. {ALLOW_VI}",
             f"Names the phone number '0912 345 678'. {ALLOW_EN}",
         ),
         (
             "Kính gửi {{ name }}: xong.",
             "sender",
+            Weight.WRONG,
             "Không cho biết ai gửi. Viết một trong các từ: BHXH.",
             "Does not say who writes. Write one of: BHXH.",
         ),
     ],
 )
 def test_words_that_are_refused(
-    bureau: Bureau, words: str, rule: str, vietnamese: str, english: str
+    bureau: Bureau, words: str, rule: str, weight: Weight, vietnamese: str, english: str
 ) -> None:
     """Exactly so, in both languages."""
     bureau.write(words=words)
-    assert [(rule, "wrong", f"{WORDS_FILE}:1", vietnamese, english)] == said(bureau)
+    assert [(rule, str(weight), f"{WORDS_FILE}:1", vietnamese, english)] == said(bureau)
 
 
 @pytest.mark.parametrize("words", ["TP.HCM", "ngày 1.7.2025", "12.000.000 dong", "xong. Cổng có"])
@@ -196,7 +203,7 @@ def test_dots_that_are_no_links(bureau: Bureau, words: str) -> None:
         (
             "[" * 200_000,
             "file",
-            Weight.WRONG,
+            Weight.FORBIDDEN,
             1,
             "Lồng nhau quá nhiều tầng.",
             "is nested too deeply.",

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from threading import Barrier
 
 import pytest
+from sqlalchemy import Connection
 
 from smsengine.errors import RefusedError, UsageError
+from smsengine.service import auditing
 from smsengine.service.bootstrap import Engine
 from smsengine.service.trials import MOST_A_DAY, Tried, try_out
+from smsengine.store.engine import Store
 from tests.unit.service.bureau import AN, CONFIG, JOB, NAME, Bureau
 from tests.unit.service.machine import begun
 
@@ -90,3 +96,47 @@ def test_so_many_a_day(bureau: Bureau) -> None:
         tried(bureau)
     bureau.wait(days=1)
     assert 1 == len(tried(bureau))
+
+
+class Meeting(Store):
+    """A ledger of which two users begin to write at the same moment, the first time."""
+
+    def __init__(self, url: str, barrier: Barrier) -> None:
+        super().__init__(url)
+        self._barrier: Barrier | None = barrier
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        barrier, self._barrier = self._barrier, None
+        if barrier is not None:
+            barrier.wait(timeout=30)
+        with super().write() as connection:
+            yield connection
+
+
+def test_two_who_try_the_last_one_at_once(bureau: Bureau) -> None:
+    """Both have seen that there is one left; one of them has it."""
+    engine, barrier = bureau.engine, Barrier(2)
+    with engine.store.write() as connection:
+        for _ in range(MOST_A_DAY - 1):
+            auditing.note(connection, engine, AN, "trial", NAME)
+
+    def one_more(_number: int) -> str:
+        machine = Engine(engine.config, clock=bureau.clock)
+        url = engine.store.engine.url.render_as_string(hide_password=False)
+        machine.store = Meeting(url, barrier)
+        try:
+            return str(next(try_out(machine, NAME, to=None, actor=AN)).outcome.kind)
+        except RefusedError as error:
+            return str(error)
+        finally:
+            machine.store.close()
+
+    with ThreadPoolExecutor(2) as pool:
+        said = sorted(pool.map(one_more, range(2)))
+    assert [
+        f"01-hanoi may try {MOST_A_DAY} texts a day; it has tried {MOST_A_DAY}",
+        "accepted",
+    ] == [each.split(" today")[0] for each in said]
+    assert 1 == len(bureau.outbox())
+    assert MOST_A_DAY == [what for _, what, _ in bureau.said()].count("trial")
