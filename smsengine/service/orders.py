@@ -56,7 +56,7 @@ def recipe_for(
     columns = [column.from_column for column in job.columns.values()]
     places = find_columns(source, [*columns, *recipient.phones, *recipient.emails])
     files = files or loaded.files.anew()
-    recipe = Recipe(
+    made = Recipe(
         topic=job.topic,
         period=period,
         key=key,
@@ -80,6 +80,11 @@ def recipe_for(
         only=frozenset(only),
         listed=_list_recipe(engine, loaded, files),
     )
+    return _rehearsed(made)
+
+
+def _rehearsed(recipe: Recipe) -> Recipe:
+    """A text about many subjects is tried before the first row is read."""
     if recipe.listed is not None:
         ListComposer(recipe).rehearse()
     return recipe
