@@ -17,10 +17,12 @@ import click
 from smsengine.cli.options import Exit, as_json, finish, with_engine
 from smsengine.cli.output import say, say_json
 from smsengine.cli.show import counted
+from smsengine.config.payment_api import ApiKey
 from smsengine.errors import RefusedError, UsageError
 from smsengine.payments.codes import shown
 from smsengine.payments.payment import Payment
 from smsengine.payments.taking import Bad, Taken
+from smsengine.service.api.keys import make_key
 from smsengine.service.bootstrap import Engine
 from smsengine.service.paying import Paying
 from smsengine.service.people import own_account
@@ -218,6 +220,24 @@ def lookup(engine: Engine, code: str, digits: str, *, as_json: bool) -> None:
     for name, value in facts.items():
         said = f"{value:%d/%m/%Y}" if isinstance(value, date) else str(value)
         say(f"{name}: {money(found.amount) + ' đồng' if name == 'amount' else said}")
+
+
+@payments.command()
+@as_json
+def key(*, as_json: bool) -> None:
+    """Make a key for the program of an organisation; it is shown once, and stands nowhere.
+
+    The line with its hash belongs below the keys of the organisation in config.yaml; the key goes
+    to whoever runs the program.
+    """
+    made, hash_ = make_key()
+    if as_json:
+        say_json({"key": made, "hash": hash_})
+        return
+    entry = ApiKey(hash=hash_)
+    say(f"The key: {made}", style="bold")
+    say("For config.yaml, below payments: organisations: CODE: keys:")
+    say(f"  - {{hash: {hash_}, scopes: [{', '.join(entry.scopes)}], rate: {entry.rate}}}")
 
 
 @payments.command()

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
+from smsengine.config.payment_api import ApiKey, LookupSettings, with_keys_of_their_own
 from smsengine.config.yaml import Model
 from smsengine.text.numerals import Locale
 
@@ -35,6 +36,7 @@ class Organisation(Model):
     name: str = Field(min_length=1, max_length=200)
     office: str = Field(pattern=r"^\d{3,5}$", description="code of its BHXH office, e.g. 00101")
     also: tuple[OrganisationCode, ...] = Field(default=(), description="its codes of before")
+    keys: tuple[ApiKey, ...] = Field(default=(), description="with which its programs may come")
 
 
 def _usual() -> Mapping[str, Participation]:
@@ -50,9 +52,9 @@ def _usual() -> Mapping[str, Participation]:
 class PaymentSettings(Model):
     """Payments that collectors take. Without organisations nothing of it is in use."""
 
-    organisations: Mapping[OrganisationCode, Organisation] = Field(
-        default_factory=dict, description="who collects, by code"
-    )
+    organisations: Annotated[
+        Mapping[OrganisationCode, Organisation], AfterValidator(with_keys_of_their_own)
+    ] = Field(default_factory=dict, description="who collects, by code")
     participation: Mapping[Annotated[str, Field(pattern=r"^[a-z0-9-]{2,20}$")], Participation] = (
         Field(default_factory=_usual, description="the types of participation, by key")
     )
@@ -62,3 +64,4 @@ class PaymentSettings(Model):
     numbers: Locale = Field(default="plain", description="how files write amounts")
     oldest: int = Field(default=31, ge=0, description="days; an older payment is a warning")
     outbox: Path = Field(default=Path("outbox/payments"), description="folder of the daily tables")
+    lookup: LookupSettings = Field(default_factory=LookupSettings)

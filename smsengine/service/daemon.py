@@ -21,6 +21,7 @@ from smsengine.receipts.matching import store_receipts
 from smsengine.service import alarming, fence, logs, stumbling, telling
 from smsengine.service.absence import Absence
 from smsengine.service.alarming import News
+from smsengine.service.api.opening import open_counter
 from smsengine.service.bootstrap import Engine, read_anew
 from smsengine.service.chores import Chores
 from smsengine.service.doors import Doors
@@ -50,6 +51,7 @@ _AWAY_SECONDS = 5.0
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _BAD = frozenset(
     {
+        Event.API_REFUSED,
         Event.CALLBACK_REFUSED,
         Event.DAEMON_NOT_RELOADED,
         Event.FENCE_CLOSED,
@@ -122,7 +124,8 @@ class Daemon:
         engine = self._engine
         settings = engine.settings.web
         eyes = open_eyes(lambda: self._engine, self._vitals, self._tally)
-        desk = Desk(self._vitals, registry(eyes), self._reception(stack))
+        counter = open_counter(stack, lambda: self._engine, self._vitals, self._tell)
+        desk = Desk(self._vitals, registry(eyes), self._reception(stack), counter)
         web = Web(settings.host, settings.port, desk)
         stack.callback(web.close)
         web.start()

@@ -62,6 +62,7 @@ class Event(StrEnum):
     LANES_SAID = "lanes.said"
     GATEWAY_FAULT = "gateway.fault"
     CALLBACK_REFUSED = "callback.refused"
+    API_REFUSED = "api.refused"
     OFFICE_WAITS = "office.waits"
     DUTY_DONE = "duty.done"
     DUTY_FAILED = "duty.failed"

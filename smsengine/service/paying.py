@@ -12,6 +12,7 @@ from smsengine.payments.book import Book, Recorded
 from smsengine.payments.lookup import Shown, look_up
 from smsengine.payments.payment import Payment, Reader
 from smsengine.payments.safe import Safe
+from smsengine.payments.standing import Standing, standing
 from smsengine.payments.taking import Bad, Taken, Taker, sums
 from smsengine.phone import PhoneBook
 from smsengine.service.bootstrap import Engine
@@ -53,6 +54,20 @@ class Paying:
         """Record payments in one transaction; what came of each, in order."""
         with self._engine.store.write() as connection:
             return self.book.record(connection, payments, by=by, now=self._engine.clock.now())
+
+    def record_together(self, payments: Sequence[tuple[Payment, str]]) -> Sequence[Recorded]:
+        """Record payments that several hand in, each with its name, in one transaction."""
+        parts: dict[str, list[int]] = {}
+        for place, (_, by) in enumerate(payments):
+            parts.setdefault(by, []).append(place)
+        results: dict[int, Recorded] = {}
+        now = self._engine.clock.now()
+        with self._engine.store.write() as connection:
+            for by, places in parts.items():
+                some = [payments[place][0] for place in places]
+                found = self.book.record(connection, some, by=by, now=now)
+                results.update(zip(places, found, strict=True))
+        return [results[place] for place in range(len(payments))]
 
     def correct(self, payment: Payment, *, reason: str, by: str) -> Recorded:
         """Put other facts in place of those of a receipt.
@@ -125,6 +140,11 @@ class Paying:
         """What there is under a code, for who knows the last four digits of a number as well."""
         with self._engine.store.read() as connection:
             return look_up(connection, self.safe, code, digits)
+
+    def standing(self, organisation: str, receipt: str) -> Standing | None:
+        """What holds now of a receipt; None where it was never recorded."""
+        with self._engine.store.read() as connection:
+            return standing(connection, self.safe, organisation, receipt)
 
     def verify(self) -> tuple[int, int | None]:
         """Follow the chain of the book, and prove each row by what is sealed in it.

@@ -1,4 +1,4 @@
-"""Where the daemon is asked: ``/healthz``, ``/readyz``, ``/metrics``, and callbacks of gateways.
+"""Where the daemon is asked: ``/healthz``, ``/readyz``, ``/metrics``, callbacks, and payments.
 
 Questions about the daemon are GET and HEAD, each is answered within seconds, and nothing that is
 said to them is private. Nobody who asks can keep the daemon from its work.
@@ -16,6 +16,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
 from smsengine.errors import ConfigError
+from smsengine.service.api.counter import Counter
 from smsengine.service.http_server import Answer, Question, Reply, Server
 from smsengine.service.reception import PREFIX, Reception
 from smsengine.service.vitals import Vitals
@@ -45,10 +46,14 @@ class Desk:
     """Knows who answers what."""
 
     def __init__(
-        self, vitals: Vitals, registry: CollectorRegistry, reception: Reception | None = None
+        self,
+        vitals: Vitals,
+        registry: CollectorRegistry,
+        reception: Reception | None = None,
+        counter: Counter | None = None,
     ) -> None:
         self._registry = registry
-        self._reception = reception
+        self._reception, self._counter = reception, counter
         self.pages: dict[str, Callable[[str], Answer]] = {
             "/healthz": lambda _accept: _judged(vitals.stuck(), "alive"),
             "/readyz": lambda _accept: _judged(vitals.not_ready(), "ready"),
@@ -76,6 +81,8 @@ class Desk:
         """Answer a question, now or later; never waits."""
         if self._reception is not None and question.path.startswith(PREFIX):
             self._reception.receive(question, reply)
+        elif self._counter is not None and self._counter.answers(question.path):
+            self._counter.ask(question, reply)
         elif question.path == "/metrics" and question.method in _METHODS:
             self._ask_clerk(question, reply)
         else:
