@@ -85,6 +85,11 @@ class Till:
             self._come.notify()
         return True
 
+    @property
+    def waiting(self) -> int:
+        """How many requests wait to be done."""
+        return len(self._waiting)
+
     # -- the thread ----------------------------------------------------------------------------
 
     def _work(self) -> None:

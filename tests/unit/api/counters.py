@@ -21,9 +21,10 @@ from smsengine.service.api.present import Present
 from smsengine.service.api.till import Till
 from smsengine.service.api.window import Window
 from smsengine.service.bootstrap import Engine
+from smsengine.service.http_server import Server
 from smsengine.service.logs import Event
 from smsengine.service.vitals import Vitals
-from smsengine.service.web import Desk, Web
+from smsengine.service.web import Desk
 from smsengine.store.engine import Store
 from smsengine.store.payment_tables import payments
 
@@ -76,6 +77,7 @@ class Shop:
         *,
         lookup: Mapping[str, Any] | None = None,
         gather_seconds: float = 0.0,
+        most_waiting: int = 1000,
     ) -> None:
         for name in ("data", "jobs", "templates"):
             (folder / name).mkdir(parents=True)
@@ -86,7 +88,7 @@ class Shop:
         self.vitals = Vitals(started=True)
         self.told: list[dict[str, Any]] = []
         self.moment = 0.0
-        self._gather = gather_seconds
+        self._gather, self._most = gather_seconds, most_waiting
         self._stack = ExitStack()
         self.engines: list[Engine] = []
 
@@ -94,25 +96,39 @@ class Shop:
         self.reload()
         present = Present(lambda: self.engines[-1], self._is_open)
         teller = Teller(self._tell, lambda: self.moment)
-        self.till = Till(present, failed=teller.failed, gather_seconds=self._gather)
-        self.window = Window(present, failed=teller.failed)
+        self.till = Till(
+            present,
+            failed=teller.failed,
+            most_waiting=self._most,
+            gather_seconds=self._gather,
+        )
         counter = Counter(
             present,
             self.till,
-            self.window,
+            Window(present, failed=teller.failed),
             refused=teller.refused,
             failed=teller.failed,
             monotonic=lambda: self.moment,
         )
         self._stack.callback(counter.close)
         counter.start()
-        web = Web("127.0.0.1", 0, Desk(self.vitals, CollectorRegistry(), None, counter))
-        self._stack.callback(web.close)
-        web.start()
-        self.port = web.port
+        desk = Desk(self.vitals, CollectorRegistry(), None, counter)
+        self.server = Server("127.0.0.1", 0, desk.ask)
+        self._stack.callback(desk.close)
+        self._stack.callback(self.server.close)
+        self.server.start()
+        self.port = self.server.port
+
+    def answering(self) -> list[object]:
+        """The connections whose requests wait for their answers."""
+        return [line for line in list(self.server.lines) if line.answering]
 
     def reload(self, **changes: Any) -> None:
         """Read the configuration anew, as a daemon does."""
+        self.engines.append(self.read_anew(**changes))
+
+    def read_anew(self, **changes: Any) -> Engine:
+        """The configuration of now; not in force yet."""
         ward = {"name": "UBND phường Điện Biên", "office": "00101", "keys": self.ward}
         post = {"name": "Bưu điện", "office": "00102", "keys": [key(POST_KEY)]}
         config = {
@@ -132,7 +148,7 @@ class Shop:
         path.write_text(json.dumps(config), encoding="utf-8")
         engine = Engine(path, clock=self.clock)
         assert engine.store is not None
-        self.engines.append(engine)
+        return engine
 
     def close(self) -> None:
         self._stack.close()
