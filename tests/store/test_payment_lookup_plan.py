@@ -1,0 +1,79 @@
+"""A lookup reads by indexes alone, however many payments there are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
+from typing import Any
+
+from sqlalchemy import Connection, event
+
+from smsengine.config.payments import Organisation
+from smsengine.payments.book import Book
+from smsengine.payments.lookup import look_up
+from smsengine.payments.payment import Payment
+from smsengine.payments.safe import Safe
+from smsengine.store.engine import Store
+from tests.conftest import KEY
+
+SAFE = Safe(KEY)
+
+
+def record(connection: Connection) -> str:
+    """A book with one payment; its code."""
+    book = Book(SAFE, {"AR0013M": Organisation(name="UBND", office="00101")})
+    payment = Payment(
+        organisation="AR0013M",
+        receipt="BL-1",
+        name="Trần Văn An",
+        insurance_number="0123456789",
+        type="bhyt-hgd",
+        amount=804_600,
+        months=12,
+        paid_on=date(2019, 5, 31),
+    )
+    now = datetime(2019, 6, 1, tzinfo=UTC)
+    (result,) = book.record(connection, [payment], by="test", now=now)
+    return result.code
+
+
+@contextmanager
+def statements(connection: Connection) -> Iterator[list[tuple[str, Any]]]:
+    """The statements that are made meanwhile, with their values."""
+    found: list[tuple[str, Any]] = []
+
+    def note(_connection: object, _cursor: object, said: str, values: Any, *_: object) -> None:
+        found.append((said, values))
+
+    event.listen(connection, "before_cursor_execute", note)
+    yield found
+    event.remove(connection, "before_cursor_execute", note)
+
+
+def plan(connection: Connection, said: str, values: Any) -> Sequence[str]:
+    """How the database would go about a statement in a large table."""
+    if connection.dialect.name == "sqlite":
+        return [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {said}", values)]
+    connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
+    return [row[0] for row in connection.exec_driver_sql(f"EXPLAIN {said}", values)]
+
+
+def test_a_lookup_reads_payments_by_unique_indexes_alone(store: Store) -> None:
+    """By the hash of the code, and by organisation and receipt; nothing is scanned or sorted."""
+    with store.write() as connection:
+        code = record(connection)
+        with statements(connection) as made:
+            assert look_up(connection, SAFE, code, "6789") is not None
+        plans = [plan(connection, *each) for each in made]
+    assert 2 == len(plans)
+    for lines in plans:
+        said = " ".join(lines)
+        if store.engine.dialect.name == "sqlite":
+            assert 1 == len(lines)
+            assert lines[0].startswith("SEARCH payments USING INDEX sqlite_autoindex_payments_")
+        else:
+            assert "Seq Scan" not in said
+            assert "Index" in said
+    assert "code_hash" in " ".join(plans[0])
+    assert "receipt" in " ".join(plans[1])
