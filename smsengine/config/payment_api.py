@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from smsengine.config.yaml import Model
-
-if TYPE_CHECKING:
-    from smsengine.config.payments import Organisation
 
 #: What a key is good for.
 Scope = Literal["record", "correct", "cancel", "read"]
@@ -51,19 +47,3 @@ class LookupSettings(Model):
     fund_codes: bool = Field(
         default=False, description="also codes of the fund, which can be guessed"
     )
-
-
-def with_keys_of_their_own(
-    organisations: Mapping[str, Organisation],
-) -> Mapping[str, Organisation]:
-    """See to it that no key opens the book of two organisations.
-
-    Raises:
-        ValueError: one does.
-    """
-    owners: dict[str, str] = {}
-    for code, organisation in organisations.items():
-        for key in organisation.keys:
-            if owners.setdefault(key.hash, code) != code:
-                raise ValueError(f"{owners[key.hash]} and {code} have the same key.")
-    return organisations

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from smsengine.config.payment_api import ApiKey, LookupSettings, with_keys_of_their_own
+from smsengine.config.payment_api import ApiKey, LookupSettings
 from smsengine.config.yaml import Model
 from smsengine.text.numerals import Locale
 
@@ -39,6 +39,22 @@ class Organisation(Model):
     keys: tuple[ApiKey, ...] = Field(default=(), description="with which its programs may come")
 
 
+def _with_keys_of_their_own(
+    organisations: Mapping[str, Organisation],
+) -> Mapping[str, Organisation]:
+    """See to it that no key opens the book of two organisations.
+
+    Raises:
+        ValueError: one does.
+    """
+    owners: dict[str, str] = {}
+    for code, organisation in organisations.items():
+        for key in organisation.keys:
+            if owners.setdefault(key.hash, code) != code:
+                raise ValueError(f"{owners[key.hash]} and {code} have the same key.")
+    return organisations
+
+
 def _usual() -> Mapping[str, Participation]:
     """The two types of the Hanoi office's letter of 2023."""
     return {
@@ -53,7 +69,7 @@ class PaymentSettings(Model):
     """Payments that collectors take. Without organisations nothing of it is in use."""
 
     organisations: Annotated[
-        Mapping[OrganisationCode, Organisation], AfterValidator(with_keys_of_their_own)
+        Mapping[OrganisationCode, Organisation], AfterValidator(_with_keys_of_their_own)
     ] = Field(default_factory=dict, description="who collects, by code")
     participation: Mapping[Annotated[str, Field(pattern=r"^[a-z0-9-]{2,20}$")], Participation] = (
         Field(default_factory=_usual, description="the types of participation, by key")
