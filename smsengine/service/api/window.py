@@ -129,19 +129,21 @@ class Window:
         """Look it up, on a clerk's thread, and have it answered in time."""
         limits = house.engine.settings.payments.lookup
         may = limits.fund_codes or codes.is_ours(asked.code)
+        shown: Shown | None = None
         try:
             shown = house.paying.look_up(asked.code, asked.digits if may else "")
         except Exception as error:  # noqa: BLE001 - one question must not end the others
             if not isinstance(error, StoreAwayError):
                 self._failed(error)
-            answer = _refused(not_now(), on_page=on_page)
+            problem = not_now()
         else:
-            if shown is None:
-                nothing = not_found("There is no payment with this code and these digits.")
-                answer = _refused(nothing, on_page=on_page)
-            else:
-                self._codes.give_back(asked.turn, turns=limits.per_code, seconds=_DAY)
-                answer = _found(house, shown, on_page=on_page)
+            problem = not_found("There is no payment with this code and these digits.")
+        if shown is None:
+            answer = _refused(problem, on_page=on_page)
+        else:
+            answer = _found(house, shown, on_page=on_page)
+        if shown is not None or problem.status is not HTTPStatus.NOT_FOUND:
+            self._codes.give_back(asked.turn, turns=limits.per_code, seconds=_DAY)
         self._punctual.at(self._due(asked.came), lambda: reply(answer))
 
     def _due(self, came: float) -> float:
