@@ -23,10 +23,6 @@ MOST_BODY = 16 * 1024
 _MOST_DIGITS = 20
 
 
-class _Pointed:
-    """A number that was written with a point or an exponent."""
-
-
 class _WrongError(ValueError):
     """One sentence on what is no JSON of ours."""
 
@@ -41,7 +37,6 @@ def read(question: Question) -> Mapping[str, Any]:
     try:
         given = json.loads(
             question.body.decode("utf-8"),
-            parse_float=lambda _text: _Pointed(),
             parse_int=_whole,
             parse_constant=_no_constant,
             object_pairs_hook=_once,
