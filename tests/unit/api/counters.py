@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import http.client
 import json
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,7 +18,7 @@ from smsengine.clock import ManualClock
 from smsengine.service.api.counter import Counter
 from smsengine.service.api.keys import hash_of
 from smsengine.service.api.opening import Teller
-from smsengine.service.api.present import Present
+from smsengine.service.api.present import House, Present
 from smsengine.service.api.till import Till
 from smsengine.service.api.window import Window
 from smsengine.service.bootstrap import Engine
@@ -66,6 +67,19 @@ class Said(NamedTuple):
         return json.loads(self.body)
 
 
+class Noting(Present):
+    """Notes which threads asked for the configuration in force."""
+
+    def __init__(self, engine: Callable[[], Engine], is_open: Callable[[], bool]) -> None:
+        super().__init__(engine, is_open)
+        self.asked_by: list[str] = []
+
+    def house(self) -> House | None:
+        found = super().house()
+        self.asked_by.append(threading.current_thread().name)
+        return found
+
+
 class Shop:
     """Opened, changed while it is open, asked, closed."""
 
@@ -94,7 +108,7 @@ class Shop:
 
     def open(self) -> None:
         self.reload()
-        present = Present(lambda: self.engines[-1], self._is_open)
+        self.present = present = Noting(lambda: self.engines[-1], self._is_open)
         teller = Teller(self._tell, lambda: self.moment)
         self.till = Till(
             present,
