@@ -30,6 +30,7 @@ from smsengine.service.api.keys import hash_of
 from smsengine.service.api.opening import open_counter
 from smsengine.service.bootstrap import Engine
 from smsengine.service.paying import Paying
+from smsengine.service.tally import Tally
 from smsengine.service.vitals import Vitals
 from smsengine.service.web import Desk, Web
 
@@ -185,7 +186,7 @@ def main() -> None:
         engine = installation(Path(folder))
         stack.callback(engine.store.close)
         vitals = Vitals(started=True)
-        counter = open_counter(stack, lambda: engine, vitals, lambda *_, **__: None)
+        counter = open_counter(stack, lambda: engine, vitals, Tally(), lambda *_, **__: None)
         web = Web("127.0.0.1", 0, Desk(vitals, CollectorRegistry(), None, counter))
         stack.callback(web.close)
         web.start()

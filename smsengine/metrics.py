@@ -73,6 +73,12 @@ CALLBACKS = _counter(
     "gateway",
     "answer",
 )
+PAYMENT_REQUESTS = _counter(
+    "payment_requests",
+    "Requests about payments to this process, by what was wanted and the status of the answer.",
+    "wanted",
+    "status",
+)
 
 # -- what the ledger says ----------------------------------------------------------------------
 

@@ -124,7 +124,7 @@ class Daemon:
         engine = self._engine
         settings = engine.settings.web
         eyes = open_eyes(lambda: self._engine, self._vitals, self._tally)
-        counter = open_counter(stack, lambda: self._engine, self._vitals, self._tell)
+        counter = open_counter(stack, lambda: self._engine, self._vitals, self._tally, self._tell)
         desk = Desk(self._vitals, registry(eyes), self._reception(stack), counter)
         web = Web(settings.host, settings.port, desk)
         stack.callback(web.close)

@@ -155,6 +155,7 @@ def of_process(vitals: Vitals, tally: Tally) -> Samples:
         metrics.HAND_OVERS: tally.hand_overs(),
         metrics.RECEIPTS: tally.receipts(),
         metrics.CALLBACKS: tally.callbacks(),
+        metrics.PAYMENT_REQUESTS: tally.payment_requests(),
     }
 
 

@@ -24,6 +24,7 @@ class Tally:
         self._hand_overs: Counter[tuple[str, str, str]] = Counter()
         self._receipts: Counter[tuple[str, str]] = Counter()
         self._callbacks: Counter[tuple[str, str]] = Counter()
+        self._payment_requests: Counter[tuple[str, str]] = Counter()
         self._lock = threading.Lock()
 
     def settled(self, gateway: str, settlements: Sequence[Settlement]) -> None:
@@ -46,6 +47,16 @@ class Tally:
         """A callback was answered; ``gateway`` is empty for none of ours."""
         with self._lock:
             self._callbacks[gateway, answer] += 1
+
+    def payment_request(self, wanted: str, status: int) -> None:
+        """A request about payments was answered."""
+        with self._lock:
+            self._payment_requests[wanted, str(status)] += 1
+
+    def payment_requests(self) -> Mapping[tuple[str, ...], int]:
+        """How many, by what was wanted and status."""
+        with self._lock:
+            return {(wanted, status): n for (wanted, status), n in self._payment_requests.items()}
 
     def hand_overs(self) -> Mapping[tuple[str, ...], int]:
         """How many, by gateway, outcome and state."""

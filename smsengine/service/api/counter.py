@@ -54,6 +54,7 @@ class Counter:
         *,
         refused: Callable[[str, str], None],
         failed: Callable[[Exception], None],
+        count: Callable[[str, int], None] = lambda _wanted, _status: None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """Put it together.
@@ -64,10 +65,11 @@ class Counter:
             public: answers lookups.
             refused: told, by a short name and a sentence, why a program was turned away.
             failed: told what could not be explained.
+            count: told of each answer what was wanted, and its status.
             monotonic: seconds that only go forward.
         """
         self._present, self._till, self._public = present, till, public
-        self._refused, self._failed = refused, failed
+        self._refused, self._failed, self._answered = refused, failed, count
         self._limits = Limits(monotonic=monotonic)
         self._readers = Clerks("standing", threads=1, most_waiting=_MOST_READING)
 
@@ -88,6 +90,15 @@ class Counter:
 
     def ask(self, question: Question, reply: Reply) -> None:
         """Answer a question, now or later."""
+        wanted = _name(question)
+
+        def answer(said: Answer) -> None:
+            self._answered(wanted, said.status.value)
+            reply(said)
+
+        self._find(question, answer)
+
+    def _find(self, question: Question, reply: Reply) -> None:
         house = self._present.house()
         try:
             if house is None:
@@ -169,6 +180,16 @@ def _what(question: Question) -> tuple[Scope, str]:
         return "read", receipt
     _require(question, "POST")
     return _CHANGES[end], receipt
+
+
+def _name(question: Question) -> str:
+    """What is wanted, in one of few words."""
+    if question.path in (window.PAGE, window.API):
+        return "lookup"
+    try:
+        return _what(question)[0]
+    except ProblemError:
+        return "document" if question.path == _DOCUMENT else "other"
 
 
 def _receipt(named: str) -> str:

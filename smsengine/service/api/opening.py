@@ -14,6 +14,7 @@ from smsengine.service.api.till import Till
 from smsengine.service.api.window import Window
 from smsengine.service.bootstrap import Engine
 from smsengine.service.logs import Event
+from smsengine.service.tally import Tally
 from smsengine.service.vitals import Vitals
 
 #: The log says at most so often that requests of a kind were refused.
@@ -48,7 +49,11 @@ class Teller:
 
 
 def open_counter(
-    stack: ExitStack, engine: Callable[[], Engine], vitals: Vitals, tell: Callable[..., None]
+    stack: ExitStack,
+    engine: Callable[[], Engine],
+    vitals: Vitals,
+    tally: Tally,
+    tell: Callable[..., None],
 ) -> Counter:
     """A counter that works until the stack ends.
 
@@ -56,6 +61,7 @@ def open_counter(
         stack: closes it.
         engine: the configuration in force.
         vitals: how the daemon is; nothing is recorded while its ledger is away or fenced.
+        tally: counts what was answered.
         tell: told what happened, as an event for the log.
     """
 
@@ -69,6 +75,7 @@ def open_counter(
         Window(present, failed=teller.failed),
         refused=teller.refused,
         failed=teller.failed,
+        count=tally.payment_request,
     )
     stack.callback(counter.close)
     counter.start()

@@ -24,6 +24,7 @@ from smsengine.service.api.window import Window
 from smsengine.service.bootstrap import Engine
 from smsengine.service.http_server import Server
 from smsengine.service.logs import Event
+from smsengine.service.tally import Tally
 from smsengine.service.vitals import Vitals
 from smsengine.service.web import Desk
 from smsengine.store.engine import Store
@@ -99,7 +100,7 @@ class Shop:
         self.folder, self.clock, self.lookup = folder, clock, lookup or {}
         self.database = store.engine.url.render_as_string(hide_password=False)
         self.ward = [key(WARD_KEY), key(READER_KEY, "read")]
-        self.vitals = Vitals(started=True)
+        self.vitals, self.tally = Vitals(started=True), Tally()
         self.told: list[dict[str, Any]] = []
         self.moment = 0.0
         self._gather, self._most = gather_seconds, most_waiting
@@ -122,6 +123,7 @@ class Shop:
             Window(present, failed=teller.failed),
             refused=teller.refused,
             failed=teller.failed,
+            count=self.tally.payment_request,
             monotonic=lambda: self.moment,
         )
         self._stack.callback(counter.close)

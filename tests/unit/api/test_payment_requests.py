@@ -307,6 +307,31 @@ def test_refusals_are_told_to_the_log_now_and_then(sqlite_shop: Shop) -> None:
     assert "guess" not in str(sqlite_shop.told)
 
 
+def test_every_answer_is_counted_once(sqlite_shop: Shop) -> None:
+    """By what was wanted and its status; no receipt, no code and no key is a label."""
+    sqlite_shop.record()
+    sqlite_shop.record(amount=0)
+    sqlite_shop.record(key="wrong")
+    sqlite_shop.ask("GET", ONE)
+    sqlite_shop.ask("POST", f"{ONE}/cancellation", {"reason": "sai"})
+    sqlite_shop.ask("POST", f"{ONE}/corrections", {})
+    sqlite_shop.look_up("a", "0000")
+    for path in ("/lookup", "/api/v1/openapi.json", "/api/v1/elsewhere"):
+        sqlite_shop.ask("GET", path)
+    assert {
+        ("record", "201"): 1,
+        ("record", "422"): 1,
+        ("record", "401"): 1,
+        ("read", "200"): 1,
+        ("cancel", "201"): 1,
+        ("correct", "422"): 1,
+        ("lookup", "404"): 1,
+        ("lookup", "200"): 1,
+        ("document", "200"): 1,
+        ("other", "404"): 1,
+    } == sqlite_shop.tally.payment_requests()
+
+
 def test_the_document_is_given_without_a_key(sqlite_shop: Shop) -> None:
     said = sqlite_shop.ask("GET", "/api/v1/openapi.json", key="")
     assert (200, "3.1.0") == (said.status, said.json["openapi"])

@@ -263,7 +263,7 @@ def test_every_metric_of_the_ledger_is_given(engine: Engine) -> None:
     own = {
         *(metrics.BUILD, metrics.READY, metrics.LEADER, metrics.FENCED, metrics.JOB_BROKEN),
         *(metrics.NEXT_FIRE, metrics.BEAT_AGE, metrics.HAND_OVERS, metrics.RECEIPTS),
-        *(metrics.LEDGER_UP, metrics.CALLBACKS),
+        *(metrics.LEDGER_UP, metrics.CALLBACKS, metrics.PAYMENT_REQUESTS),
     }
     found = of_ledger(engine)
     assert set(metrics.ALL.values()) - own == set(found)
