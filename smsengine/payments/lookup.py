@@ -74,11 +74,12 @@ def look_up(connection: Connection, safe: Safe, typed: str, digits: str) -> Show
         type=entry.type,
         months=entry.months,
         organisation=entry.organisation,
-        status=_status(connection, entry),
+        status=status_of(connection, entry),
     )
 
 
-def _status(connection: Connection, entry: Entry) -> Status:
+def status_of(connection: Connection, entry: Entry) -> Status:
+    """What became of the payment of an entry."""
     key = entry.organisation, entry.receipt
     last = stored.of_receipts(connection, [key])[key][-1]
     if last.kind is EntryKind.CANCELLATION:
