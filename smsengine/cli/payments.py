@@ -223,6 +223,26 @@ def lookup(engine: Engine, code: str, digits: str, *, as_json: bool) -> None:
 
 
 @payments.command()
+@click.argument("code")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    required=True,
+    help="The PDF file; a new one.",
+)
+@with_engine
+def receipt(engine: Engine, code: str, out: Path) -> None:
+    """Write the paper for CODE: an A5 page with full accents and a QR code."""
+    if out.exists():
+        raise UsageError(f"{out} is there already; name another file with --out.")
+    page = Paying(engine).paper(code)
+    number = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with open(number, "wb") as file:
+        file.write(page)
+    say(f"{out} is written.")
+
+
+@payments.command()
 @as_json
 def key(*, as_json: bool) -> None:
     """Make a key for the program of an organisation; it is shown once, and stands nowhere.

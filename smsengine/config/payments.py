@@ -79,5 +79,11 @@ class PaymentSettings(Model):
     )
     numbers: Locale = Field(default="plain", description="how files write amounts")
     oldest: int = Field(default=31, ge=0, description="days; an older payment is a warning")
+    page: str = Field(
+        default="https://baohiemxahoi.gov.vn",
+        min_length=1,
+        max_length=200,
+        description="where payers look up a code; stands on paper, as words and as a QR code",
+    )
     outbox: Path = Field(default=Path("outbox/payments"), description="folder of the daily tables")
     lookup: LookupSettings = Field(default_factory=LookupSettings)

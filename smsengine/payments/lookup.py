@@ -79,7 +79,7 @@ def look_up(connection: Connection, safe: Safe, typed: str, digits: str) -> Show
 
 
 def status_of(connection: Connection, entry: Entry) -> Status:
-    """What became of an edition of a receipt."""
+    """What became of the payment of an entry."""
     key = entry.organisation, entry.receipt
     last = stored.of_receipts(connection, [key])[key][-1]
     if last.kind is EntryKind.CANCELLATION:

@@ -6,10 +6,12 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
 
-from smsengine.errors import ConfigError, SealedError, SourceError
+from smsengine.errors import ConfigError, SealedError, SourceError, UsageError
 from smsengine.lifecycle import EntryKind
+from smsengine.payments import codes
 from smsengine.payments.book import Book, Recorded
-from smsengine.payments.lookup import Shown, look_up
+from smsengine.payments.lookup import Shown, Status, look_up, status_of
+from smsengine.payments.paper import Paper, pdf
 from smsengine.payments.payment import Payment, Reader
 from smsengine.payments.safe import Safe
 from smsengine.payments.standing import Standing, standing
@@ -20,6 +22,14 @@ from smsengine.sources.base import Source
 from smsengine.sources.csv_file import CsvFile
 from smsengine.sources.xlsx_file import XlsxFile
 from smsengine.store import payments as stored
+from smsengine.store.payments import Entry
+
+_HEADINGS = {
+    Status.RECORDED: "XÁC NHẬN NỘP TIỀN",
+    Status.REMITTED: "XÁC NHẬN NỘP TIỀN",
+    Status.CORRECTED: "XÁC NHẬN NỘP TIỀN\n(đã được thay)",
+    Status.CANCELLED: "XÁC NHẬN NỘP TIỀN\n(đã hủy)",
+}
 
 
 class Paying:
@@ -145,6 +155,45 @@ class Paying:
         """What holds now of a receipt; None where it was never recorded."""
         with self._engine.store.read() as connection:
             return standing(connection, self.safe, organisation, receipt)
+
+    def paper(self, code: str) -> bytes:
+        """The payer's paper for a code, as a PDF file.
+
+        Raises:
+            UsageError: there is no such code.
+        """
+        typed = codes.stored(code)
+        with self._engine.store.read() as connection:
+            entry = stored.by_code(connection, self.safe.code_hash(typed))
+            if entry is None:
+                raise UsageError("There is no payment with this code.")
+            before = stored.of_ids(connection, [entry.before_id] if entry.before_id else [])
+            status = status_of(connection, entry)
+        return pdf(self._paper(entry, next(iter(before.values()), None), status))
+
+    def _paper(self, entry: Entry, before: Entry | None, status: Status) -> Paper:
+        opened = self.safe.open(entry.sealed)
+        payment = opened.payment
+        kind = self.settings.participation.get(entry.type)
+        organisation = self.settings.organisations.get(entry.organisation)
+        days = payment.from_day, payment.to_day
+        return Paper(
+            kind=_HEADINGS[status],
+            code=codes.shown(opened.code),
+            earlier_code=codes.shown(self.safe.open(before.sealed).code) if before else "",
+            name=payment.name,
+            insurance_number=payment.insurance_number,
+            type=kind.name if kind else entry.type,
+            amount=entry.amount,
+            months=entry.months,
+            paid_on=f"{entry.paid_on:%d/%m/%Y}",
+            span=f"từ {days[0]:%d/%m/%Y} đến {days[1]:%d/%m/%Y}" if days[0] and days[1] else "",
+            organisation=organisation.name if organisation else entry.organisation,
+            receipt=entry.receipt,
+            staff_name=payment.staff_name,
+            made_at=self._engine.clock.now(),
+            page=self.settings.page,
+        )
 
     def verify(self) -> tuple[int, int | None]:
         """Follow the chain of the book, and prove each row by what is sealed in it.

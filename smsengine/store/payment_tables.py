@@ -73,4 +73,5 @@ payment_queue = Table(
     "payment_queue",
     metadata,
     Column("payment_id", Key, ForeignKey("payments.id"), primary_key=True, autoincrement=False),
+    sqlite_with_rowid=False,
 )

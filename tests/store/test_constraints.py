@@ -139,6 +139,7 @@ LAWFUL: dict[str, dict[str, Any]] = {
         "sealed": b"x",
         "chain": b"l" * 32,
     },
+    "payment_queue": {"payment_id": 1},
     "told": {"month": 201906, "address_hash": b"a" * 8, "day": 1, "run_id": 1, "texts": 1},
 }
 _CORRECTED = {"kind": "correction", "reason": "r"}
@@ -197,29 +198,33 @@ UNLAWFUL = [
     ),
     ("suppressions", {"cause": "bored"}, "ck_suppressions_known_cause"),
     ("strikes", {"times": 0}, "ck_strikes_times"),
-    ("payments", {"kind": "gift"}, "ck_payments_known_kind"),
+    (
+        "payments",
+        {"kind": "gift", "edition": 2, "before_id": 5, "reason": "r"},
+        "ck_payments_known_kind",
+    ),
     ("payments", {"amount": 0}, "ck_payments_positive"),
     ("payments", {"months": 0}, "ck_payments_positive"),
     ("payments", {"edition": 2, "kind": "correction", "reason": "r"}, "ck_payments_first"),
-    ("payments", {"before_id": 1}, "ck_payments_first"),
+    ("payments", {"before_id": 5}, "ck_payments_first"),
     (
         "payments",
-        {"edition": 2, "before_id": 1, "reason": "r"},
+        {"edition": 2, "before_id": 5, "reason": "r"},
         "ck_payments_kind_of_first",
     ),
     (
         "payments",
-        {"edition": 2, "before_id": 1, "kind": "correction"},
+        {"edition": 2, "before_id": 5, "kind": "correction"},
         "ck_payments_reasoned",
     ),
     ("payments", {"code_hash": None}, "ck_payments_coded"),
     (
         "payments",
-        {"edition": 2, "before_id": 1, "kind": "cancellation", "reason": "r"},
+        {"edition": 2, "before_id": 5, "kind": "cancellation", "reason": "r"},
         "ck_payments_coded",
     ),
-    ("payments", {"id": 2, "before_id": 9, "edition": 2, **_CORRECTED}, "FOREIGN KEY"),
-    ("payment_queue", {"payment_id": 9}, "FOREIGN KEY"),
+    ("payments", {"id": 2, "before_id": 99, "edition": 2, **_CORRECTED}, "FOREIGN KEY"),
+    ("payment_queue", {"payment_id": 99}, "FOREIGN KEY"),
     ("messages", {"run_id": 9}, "FOREIGN KEY"),
     ("skips", {"run_id": 9}, "FOREIGN KEY"),
     ("receipts", {"message_id": 9}, "FOREIGN KEY"),
@@ -244,7 +249,14 @@ DOUBLED = [
     ("told", ["month", "address_hash", "day", "run_id"]),
     ("payments", ["organisation", "receipt", "edition"]),
     ("payments", ["code_hash"]),
+    ("payment_queue", ["payment_id"]),
 ]
+#: Where a table has two such rules, what keeps the other one from being broken as well.
+OTHERWISE: dict[str, dict[str, Any]] = {
+    "uq_payments_organisation_receipt_edition": {"code_hash": b"o" * 16},
+    "uq_payments_code_hash": {"receipt": "BL2"},
+    "pk_payment_queue": {"payment_id": 9},
+}
 
 
 def insert(store: Store, table: str, **changes: Any) -> int:
@@ -261,6 +273,7 @@ def filled(store: Store) -> Store:
     """A ledger with the rows that others refer to."""
     insert(store, "runs")
     insert(store, "messages")
+    insert(store, "payments", id=9, receipt="BL9", code_hash=b"n" * 16)
     return store
 
 
@@ -269,13 +282,14 @@ def parents(store: Store) -> Store:
     """A ledger with one run and one message under other numbers, so that number 1 is free."""
     insert(store, "runs", id=5, period="2019-05")
     insert(store, "messages", id=5, run_id=5, dedup_key=b"p" * 20)
+    insert(store, "payments", id=5, receipt="BL5", code_hash=b"p" * 16)
     return store
 
 
 def placed(table: str, changes: dict[str, Any]) -> dict[str, Any]:
     """References to the rows that are there, unless the case is about a reference."""
     names = {"messages": "run_id", "skips": "run_id", "events": "run_id"}
-    names |= {"receipts": "message_id"}
+    names |= {"receipts": "message_id", "payment_queue": "payment_id"}
     return ({names[table]: 5} if table in names else {}) | changes
 
 
@@ -300,7 +314,7 @@ def test_an_unlawful_row_is_refused(
 def test_a_doubled_row_is_refused(filled: Store, table: str, columns: list[str]) -> None:
     """The database itself lets nothing happen twice."""
     if table not in ("runs", "messages"):
-        insert(filled, table)
+        insert(filled, table, **{"payment_id": 9} if table == "payment_queue" else {})
     has_id = "id" in metadata.tables[table].c
     name = f"uq_{table}_{'_'.join(columns)}" if has_id else f"pk_{table}"
     said = {
@@ -308,7 +322,7 @@ def test_a_doubled_row_is_refused(filled: Store, table: str, columns: list[str])
         "postgresql": f'violates unique constraint "{name}"',
     }
     with pytest.raises(StoreError, match=said[filled.engine.dialect.name]):
-        insert(filled, table, **({"id": 2} if has_id else {}))
+        insert(filled, table, **({"id": 2} if has_id else {}) | OTHERWISE.get(name, {}))
 
 
 @pytest.mark.parametrize("table", LAWFUL)

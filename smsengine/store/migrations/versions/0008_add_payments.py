@@ -70,4 +70,5 @@ def upgrade() -> None:
             ["payment_id"], ["payments.id"], name=op.f("fk_payment_queue_payment_id_payments")
         ),
         sa.PrimaryKeyConstraint("payment_id", name=op.f("pk_payment_queue")),
+        sqlite_with_rowid=False,
     )

@@ -1,0 +1,165 @@
+"""Payers are told within one look, once, whatever dies in between."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from smsengine.clock import ManualClock
+from smsengine.payments.payment import Payment
+from smsengine.service.bootstrap import Engine
+from smsengine.service.confirming import Confirmer
+from smsengine.service.paying import Paying
+from smsengine.service.roster import read_roster
+from smsengine.store import payments as stored
+from tests.conftest import _CONFIG, execute
+
+ROOT = Path(__file__).parents[3]
+CONFIG = f"""{_CONFIG}payments:
+  organisations:
+    AR0013M: {{name: UBND phường Điện Biên, office: "00101"}}
+"""
+PAID = Payment(
+    organisation="AR0013M",
+    receipt="BL1",
+    name="Trần Văn An",
+    insurance_number="0123456789",
+    type="bhyt-hgd",
+    amount=804_600,
+    months=12,
+    paid_on=date(2019, 5, 31),
+    phone="+84912345678",
+)
+TEXTS = "SELECT subject, text, state FROM messages ORDER BY id"
+
+
+@pytest.fixture
+def engine(installation: Callable[..., Engine]) -> Engine:
+    """The shipped notice to payers, through a gateway that writes a file."""
+    made = installation(config=CONFIG)
+    job = (ROOT / "jobs" / "payment-confirmation.yaml").read_text()
+    (made.folder / "jobs" / "payment-confirmation.yaml").write_text(
+        job.replace("gateway: simulated", "gateway: trial")
+    )
+    words = (ROOT / "templates" / "payment-confirmation.j2").read_text()
+    (made.folder / "templates" / "payment-confirmation.j2").write_text(words)
+    (made.folder / "jobs" / "c12-statement.yaml").unlink()
+    return made
+
+
+def look(engine: Engine, *, leads: bool = True) -> None:
+    Confirmer(engine, read_roster(engine).jobs, leads=lambda: leads).look()
+
+
+def told(engine: Engine) -> list[tuple[str, str, str]]:
+    with engine.store.read() as connection:
+        return [tuple(row) for row in execute(connection, TEXTS)]
+
+
+def queue(engine: Engine) -> list[int]:
+    with engine.store.read() as connection:
+        return list(stored.queued(connection))
+
+
+def test_a_payer_is_told_all_six_facts_and_the_code(engine: Engine) -> None:
+    """Released at once, ahead of every other run."""
+    (recorded,) = Paying(engine).record([PAID], "lan")
+    look(engine)
+    ((subject, text, state),) = told(engine)
+    assert (subject, state) == ("AR0013M/BL1/1", "queued")
+    for fact in ("Tran Van An", "0123456789", "31/05/2019", "804.600 dong", "BHYT ho gia dinh"):
+        assert fact in text
+    assert "12 thang" in text
+    assert recorded.code == "".join(text.rstrip(".").split()[-1].split("-"))
+    with engine.store.read() as connection:
+        run = execute(connection, "SELECT state, priority, period FROM runs").one()
+    assert tuple(run) == ("released", 0, "2019-06-01")
+    assert queue(engine) == []
+
+
+def test_nobody_is_told_twice(engine: Engine) -> None:
+    """Whoever died after planning left the queue as it was, and a day may have ended since."""
+    paying = Paying(engine)
+    paying.record([PAID], "lan")
+    look(engine)
+    with engine.store.write() as connection:
+        execute(connection, "INSERT INTO payment_queue VALUES (1)")
+    clock = engine.clock
+    assert isinstance(clock, ManualClock)
+    clock.sleep(86_400)
+    look(engine)
+    look(engine)
+    assert len(told(engine)) == 1
+    assert queue(engine) == []
+
+
+def test_what_comes_later_is_told_in_another_run(engine: Engine) -> None:
+    """Only the new ones."""
+    paying = Paying(engine)
+    for number in range(3):
+        paying.record([replace(PAID, receipt=f"BL{number}")], "lan")
+        look(engine)
+    assert [subject for subject, _, _ in told(engine)] == [f"AR0013M/BL{n}/1" for n in range(3)]
+
+
+def test_corrections_and_cancellations_name_the_earlier_code(engine: Engine) -> None:
+    """Each with a text of its own."""
+    paying = Paying(engine)
+    (first,) = paying.record([PAID], "lan")
+    second = paying.correct(replace(PAID, amount=900_000), reason="x", by="lan")
+    paying.cancel("AR0013M", "BL1", reason="x", by="lan")
+    look(engine)
+    texts = ["".join(text.split("-")) for _, text, _ in told(engine)]
+    assert f"Ma xac nhan {second.code}, thay ma {first.code}." in texts[1]
+    assert f"ma xac nhan {second.code} da bi huy" in texts[2]
+
+
+def test_a_payer_without_a_phone_still_has_a_code(engine: Engine) -> None:
+    """It is a skip of its run, and leaves the queue."""
+    (recorded,) = Paying(engine).record([replace(PAID, phone="")], "lan")
+    look(engine)
+    with engine.store.read() as connection:
+        assert execute(connection, "SELECT reason FROM skips").scalar() == "no-phone"
+    assert recorded.code
+    assert queue(engine) == []
+
+
+def test_only_the_machine_that_leads_tells(engine: Engine) -> None:
+    """The others leave the queue alone."""
+    Paying(engine).record([PAID], "lan")
+    look(engine, leads=False)
+    assert told(engine) == []
+    assert queue(engine) == [1]
+
+
+def test_a_notice_that_cannot_be_planned_keeps_its_payments(engine: Engine) -> None:
+    """Once the template is mended they are told."""
+    Paying(engine).record([PAID], "lan")
+    jobs = read_roster(engine).jobs
+    path = engine.folder / "templates" / "payment-confirmation.j2"
+    words = path.read_text()
+    path.write_text("{{ nothing }}")
+    confirmer = Confirmer(engine, jobs, leads=lambda: True)
+    with pytest.raises(Exception, match="nothing"):
+        confirmer.look()
+    assert queue(engine) == [1]
+    path.write_text(words)
+    confirmer.look()
+    assert len(told(engine)) == 1
+
+
+def test_payments_of_two_days_are_two_runs(engine: Engine) -> None:
+    """The day is the one on which each was recorded, in Vietnam."""
+    paying, clock = Paying(engine), engine.clock
+    assert isinstance(clock, ManualClock)
+    paying.record([PAID], "lan")
+    clock.sleep(17 * 3600)
+    paying.record([replace(PAID, receipt="BL2")], "lan")
+    look(engine)
+    with engine.store.read() as connection:
+        periods = execute(connection, "SELECT period FROM runs ORDER BY id").scalars().all()
+    assert periods == ["2019-06-01", "2019-06-02"]
