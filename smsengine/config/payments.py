@@ -9,6 +9,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from smsengine.config.payment_api import ApiKey, LookupSettings
+from smsengine.config.sources import SqlSource
 from smsengine.config.yaml import Model
 from smsengine.text.numerals import Locale
 
@@ -78,6 +79,9 @@ class PaymentSettings(Model):
         default_factory=dict, description="our fields and their columns in files that are imported"
     )
     numbers: Locale = Field(default="plain", description="how files write amounts")
+    source: SqlSource | None = Field(
+        default=None, description="a database with payments, which is asked each minute"
+    )
     oldest: int = Field(default=31, ge=0, description="days; an older payment is a warning")
     page: str = Field(
         default="https://baohiemxahoi.gov.vn",

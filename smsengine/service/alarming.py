@@ -234,3 +234,14 @@ def strangers(gateway: str, count: int, *, most: int, now: datetime) -> News:
         text=f"{said} of {gateway} since yesterday speak of no message of ours.\n"
         "Does another system use the same account? Was the ledger restored? See docs/receipts.md",
     )
+
+
+def not_recorded(rows: int, number: int, why: str, now: datetime) -> News:
+    """Rows of the source of payments have faults; told once a day for each fault."""
+    said = masked(why)
+    return News(
+        key=f"payments {now.astimezone(VIETNAM).date()} {said}"[:200],
+        grade=Grade.WARNING,
+        text=f"{rows} payments of the source are not recorded, e.g. row {number}: {said}\nMend them"
+        " where they come from; they are asked for each minute.",
+    )

@@ -22,6 +22,7 @@ from smsengine.service.logs import Event
 from smsengine.service.offers import Scheduled
 from smsengine.service.orders import order_for
 from smsengine.service.payment_rows import of_entries
+from smsengine.service.polling import Poller
 from smsengine.store import payments as stored
 
 #: Payments of so many seconds are told in one run; everybody is told within ten.
@@ -49,15 +50,25 @@ class Confirmer:
             tell: told what happened, as an event for the log.
         """
         self._engine, self._leads, self._tell = engine, leads, tell
+        self._poller = Poller(engine, tell)
         self._jobs = [job.loaded for job in jobs.values() if job.loaded.job.schedule.on is not None]
 
     def look(self) -> None:
-        """Tell whoever paid since the last look.
+        """Ask where payments come from, and tell whoever paid since the last look.
 
         Raises:
-            SmsEngineError: a notice cannot be planned; its payments stay in the queue.
+            SmsEngineError: a notice cannot be planned, and its payments stay in the queue; or the
+                source cannot be asked, which keeps nobody from being told.
         """
-        if not self._jobs or not self._leads():
+        if not self._leads():
+            return
+        try:
+            self._poller.look()
+        finally:
+            self._confirm()
+
+    def _confirm(self) -> None:
+        if not self._jobs:
             return
         with self._engine.store.read() as connection:
             ids = stored.queued(connection)[:_AT_ONCE]

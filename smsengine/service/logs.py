@@ -52,6 +52,7 @@ class Event(StrEnum):
     FENCE_OPENED = "fence.opened"
     JOB_BROKEN = "job.broken"
     NOTICES_CHANGED = "notices.changed"
+    PAYMENTS_TAKEN = "payments.taken"
     RUN_PLANNING = "run.planning"
     RUN_PLANNED = "run.planned"
     RUN_HELD = "run.held"

@@ -23,6 +23,7 @@ from smsengine.sources.csv_file import CsvFile
 from smsengine.sources.xlsx_file import XlsxFile
 from smsengine.store import payments as stored
 from smsengine.store.payments import Entry
+from smsengine.text.numerals import Locale
 
 _HEADINGS = {
     Status.RECORDED: "XÁC NHẬN NỘP TIỀN",
@@ -55,10 +56,11 @@ class Paying:
     def book(self) -> Book:
         return Book(self.safe, self.settings.organisations)
 
-    def reader(self) -> Reader:
-        """Reads payments as of today."""
+    def reader(self, numbers: Locale | None = None) -> Reader:
+        """Reads payments as of today; amounts as files write them, where nothing else is said."""
         phones = PhoneBook(self._engine.settings.phones.extra_prefixes)
-        return Reader(self.settings, today=self._engine.today, phones=phones)
+        settings = self.settings.model_copy(update={"numbers": numbers or self.settings.numbers})
+        return Reader(settings, today=self._engine.today, phones=phones)
 
     def record(self, payments: Sequence[Payment], by: str) -> Sequence[Recorded]:
         """Record payments in one transaction; what came of each, in order."""
