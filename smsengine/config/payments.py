@@ -8,6 +8,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from smsengine.config.cross_check import CrossCheckSettings
 from smsengine.config.yaml import Model
 from smsengine.text.numerals import Locale
 
@@ -68,3 +69,6 @@ class PaymentSettings(Model):
         description="where payers look up a code; stands on paper, as words and as a QR code",
     )
     outbox: Path = Field(default=Path("outbox/payments"), description="folder of the daily tables")
+    cross_check: CrossCheckSettings = Field(
+        default_factory=CrossCheckSettings, description="comparing with what the fund got"
+    )
