@@ -109,15 +109,17 @@ class Mt940File:
                 line.
         """
         with open_extract(self.path, self.name) as stream:
-            encoding = detect(stream.read(_SAMPLE_BYTES))
-            stream.seek(0)
             reader = _Reader(self.name)
             try:
+                encoding = detect(stream.read(_SAMPLE_BYTES))
+                stream.seek(0)
                 with closing(text_lines(stream, encoding)) as lines:  # type: ignore[type-var]
                     for number, line in enumerate(lines, start=1):
                         yield from reader.take(number, line.rstrip("\r\n"))
             except TextError as error:
-                raise SourceError(f"{self.name}: {error}") from error
+                raise SourceError(
+                    f"{self.name}: its letters cannot be read; save it as UTF-8."
+                ) from error
             reader.end()
 
 
