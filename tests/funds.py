@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from contextlib import suppress
 from dataclasses import replace
 from datetime import date, datetime
 from itertools import count
@@ -87,8 +86,7 @@ class Town:
         return self.paying.correct(payment, reason="mistyped", by="lan").code
 
     def cancel(self, receipt: str = "BL1") -> None:
-        with suppress(KeyError):
-            self.paying.cancel("AR0013M", receipt, reason="wrong person", by="lan")
+        self.paying.cancel("AR0013M", receipt, reason="wrong person", by="lan")
 
     def file(self, *rows: Iterable[object], name: str = "") -> Path:
         """A ledger of the fund: day, amount, text, reference."""

@@ -122,7 +122,7 @@ def stream_open(connection: Connection, until: date) -> Iterator[Iterator[OpenLi
         select(*_COLUMNS)
         .join(fund_queue, fund_queue.c.line_id == fund_lines.c.id)
         .where(fund_lines.c.day <= until)
-        .order_by(fund_lines.c.day, fund_lines.c.id)
+        .order_by(fund_queue.c.line_id)
     )
     with connection.execute(statement, execution_options={"yield_per": 2000}) as rows:
         yield (OpenLine(*row) for row in rows)

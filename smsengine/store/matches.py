@@ -212,7 +212,7 @@ def standing(
     names = Standing._fields[1 : Standing._fields.index("got")]
     statement = (
         select(
-            _first.c.id,
+            func.min(_first.c.id),
             *(payments.c[name] for name in names),
             came,
             parts,
@@ -224,8 +224,8 @@ def standing(
         .outerjoin(payment_matches, payment_matches.c.payment_id == _first.c.id)
         .outerjoin(fund_lines, fund_lines.c.id == payment_matches.c.line_id)
         .where(payments.c.paid_on <= last_day, _HOLDS)
-        .group_by(_first.c.id, payments.c.id)
-        .order_by(_first.c.id)
+        .group_by(payments.c.id)
+        .order_by(payments.c.id)
     )
     if first_day is not None:
         statement = statement.where(payments.c.paid_on >= first_day)
