@@ -169,6 +169,14 @@ def test_only_what_nothing_came_of_is_matched_by_amount(town: Town) -> None:
     assert [] == town.kinds()
 
 
+@pytest.mark.parametrize("change", ["cancel", "correct"])
+def test_what_does_not_hold_is_not_matched_by_amount(town: Town, change: str) -> None:
+    """An amount that was mistyped fits nothing any more."""
+    town.pay()
+    town.cancel() if change == "cancel" else town.correct(amount=900_000)
+    assert NOTHING == town.fund((DAY, PRICE, "nop tien", ""))
+
+
 def test_a_payment_that_was_cancelled_after_it_came_is_an_exception(town: Town) -> None:
     """Until the money went back."""
     code = town.pay()
