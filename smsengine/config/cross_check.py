@@ -23,6 +23,12 @@ class FundFiles(Model):
         default_factory=dict, description="our fields and their columns"
     )
     numbers: Locale = Field(default="plain", description="how amounts are written")
+    encoding: str | None = Field(default=None, description="of CSV files; none: told from each")
+    delimiter: str | None = Field(
+        default=None, min_length=1, max_length=1, description="of CSV files; none: told from each"
+    )
+    sheet: str | None = Field(default=None, description="of workbooks; none: the first")
+    header_row: int = Field(default=1, ge=1, le=1000, description="of workbooks")
 
 
 class TellOver(Model):

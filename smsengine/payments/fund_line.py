@@ -107,7 +107,7 @@ class FundReader:
         cells = {field: row.values[place] for field, place in self._places.items()}
         mark = words_of(cells.get("mark"))
         is_debit = mark in ("D", "RD") or (
-            not words_of(cells["amount"]) and words_of(cells.get("debit")) not in ("", "0")
+            _is_nothing(cells["amount"]) and not _is_nothing(cells.get("debit"))
         )
         if is_debit:
             return None
@@ -152,6 +152,11 @@ class FundReader:
         words = set(_WORD.findall(memo.upper()))
         named = {self._organisations[word] for word in words if word in self._organisations}
         return named.pop() if len(named) == 1 else ""
+
+
+def _is_nothing(value: Value) -> bool:
+    """Nothing at all, or a zero, however it is written."""
+    return not words_of(value).strip("0.,-")
 
 
 def _codes(value: Value, memo: str) -> tuple[str, ...]:

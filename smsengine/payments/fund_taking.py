@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from itertools import islice
 from pathlib import Path
 
 from sqlalchemy import Connection
 
+from smsengine.config.cross_check import FundFiles
 from smsengine.errors import SourceError
 from smsengine.payments.fund_line import FundLine
 from smsengine.payments.fund_safe import FundSafe
@@ -39,7 +42,7 @@ class FundTaken:
     passed_over: int = 0
 
 
-def source_of(path: Path) -> Source:
+def source_of(path: Path, files: FundFiles) -> Source:
     """Open a file by its ending.
 
     Raises:
@@ -47,9 +50,9 @@ def source_of(path: Path) -> Source:
     """
     suffix = path.suffix.lower()
     if suffix == ".csv":
-        return CsvFile(path)
+        return CsvFile(path, encoding=files.encoding, delimiter=files.delimiter)
     if suffix == ".xlsx":
-        return XlsxFile(path)
+        return XlsxFile(path, sheet=files.sheet, header_row=files.header_row)
     if suffix in _STATEMENTS:
         return Mt940File(path)
     endings = ", ".join((".csv", ".xlsx", *sorted(_STATEMENTS)))
@@ -78,48 +81,84 @@ def digest_of(path: Path) -> bytes:
     return digest.digest()
 
 
-def take(
-    connection: Connection,
-    lines: Iterable[FundLine],
-    *,
-    digest: bytes,
-    count: int,
-    safe: FundSafe,
-    by: str,
-    now: datetime,
-) -> FundTaken:
-    """Write the lines of a file that are not known yet.
+class Prepared:
+    """The lines of a file, read to its end, sealed and laid aside: the ledger is not kept waiting.
 
     Two lines that say the same, with the bank's own reference, are one; without a reference they
     are two, and the same two when the file, or another one with them, comes again.
+    """
+
+    def __init__(self, path: Path, lines: Iterable[FundLine], safe: FundSafe) -> None:
+        """Read.
+
+        Args:
+            path: the file.
+            lines: all of its lines, not read yet.
+            safe: seals what is private.
+
+        Raises:
+            SourceError: one is broken, or the file changed while it was read.
+        """
+        digest = digest_of(path)
+        self.content_hash, self.count = safe.file_hash(digest), 0
+        self._spool = tempfile.TemporaryFile("w+", encoding="ascii")  # noqa: SIM115 - closed below
+        try:
+            for row in _rows(lines, safe):
+                self._spool.write(_laid_aside(row))
+                self.count += 1
+            if digest_of(path) != digest:
+                raise SourceError(f"{path}: has changed while it was read; nothing was taken.")
+        except BaseException:
+            self._spool.close()
+            raise
+
+    def __enter__(self) -> Prepared:
+        return self
+
+    def __exit__(self, *_raised: object) -> None:
+        self._spool.close()
+
+    def rows(self) -> Iterator[NewLine]:
+        """What was laid aside, in its order."""
+        self._spool.seek(0)
+        for text in self._spool:
+            place, content, day, amount, organisation, hashes, sealed = json.loads(text)
+            yield NewLine(
+                place=place,
+                content_hash=bytes.fromhex(content),
+                day=date.fromisoformat(day),
+                amount=amount,
+                organisation=organisation,
+                code_hashes=bytes.fromhex(hashes),
+                sealed=bytes.fromhex(sealed),
+            )
+
+
+def take(connection: Connection, prepared: Prepared, *, by: str, now: datetime) -> FundTaken:
+    """Write the lines of a file that are not known yet.
 
     Args:
         connection: of a transaction that has the fund's lines.
-        lines: all of them.
-        digest: of the file's bytes.
-        count: how many lines there are.
-        safe: seals what is private.
+        prepared: all of them.
         by: who hands the file in.
         now: when (UTC).
-
-    Raises:
-        SourceError: reading broke off, or the file has changed: nothing may be written then.
     """
-    content = safe.file_hash(digest)
-    if fund.file_id(connection, content) is not None:
-        return FundTaken(known=count)
-    taken = FundTaken()
-    number = fund.add_file(connection, content, lines=count, by=by, now=now)
-    rows = _rows(lines, safe)
+    if fund.file_id(connection, prepared.content_hash) is not None:
+        return FundTaken(known=prepared.count)
+    number = fund.add_file(connection, prepared.content_hash, lines=prepared.count, by=by, now=now)
+    taken, rows = FundTaken(), prepared.rows()
     while chunk := list(islice(rows, _CHUNK)):
         new = fund.add_lines(connection, number, list({each[1]: each for each in chunk}.values()))
         taken.new += len(new)
         taken.known += len(chunk) - len(new)
         taken.amount += sum(each.amount for each in new)
-    if taken.new + taken.known != count:
-        raise SourceError("The file has changed while it was read; nothing was taken.")
     fund.count_added(connection, number, added=taken.new)
     return taken
+
+
+def _laid_aside(row: NewLine) -> str:
+    values = (value.hex() if isinstance(value, bytes) else value for value in row)
+    return json.dumps([*values], default=str) + "\n"
 
 
 def _rows(lines: Iterable[FundLine], safe: FundSafe) -> Iterator[NewLine]:

@@ -10,7 +10,6 @@ from itertools import islice, starmap
 from pathlib import Path
 
 from smsengine.clock import VIETNAM
-from smsengine.errors import SourceError
 from smsengine.payments import fund_taking, matching
 from smsengine.payments.cross_report import Finding, Stray, Table, findings, strays, table
 from smsengine.payments.fund_line import FundReader
@@ -46,13 +45,13 @@ class CrossCheck:
         Raises:
             ConfigError: nobody collects.
         """
-        self._engine, self._paying = engine, Paying(engine)
+        self.engine, self._paying = engine, Paying(engine)
         self.settings = engine.settings.payments.cross_check
         self.lateness = Lateness(engine.workdays, self.settings.late_after)
 
     @cached_property
     def _safe(self) -> FundSafe:
-        return FundSafe(self._engine.key, self._paying.safe)
+        return FundSafe(self.engine.key, self._paying.safe)
 
     # -- the fund's files ------------------------------------------------------------------------
 
@@ -66,22 +65,14 @@ class CrossCheck:
         Raises:
             SourceError: it is broken; the sentence names the line.
         """
-        digest = fund_taking.digest_of(path)
-        count = sum(1 for _ in self._reader(path).lines())
         reader = self._reader(path)
-        with self._engine.store.write() as connection:
+        with (
+            fund_taking.Prepared(path, reader.lines(), self._safe) as prepared,
+            self.engine.store.write() as connection,
+        ):
             fund.take_the_fund(connection)
-            taken = fund_taking.take(
-                connection,
-                reader.lines(),
-                digest=digest,
-                count=count,
-                safe=self._safe,
-                by=by,
-                now=self._engine.clock.now(),
-            )
-            if fund_taking.digest_of(path) != digest:
-                raise SourceError(f"{path}: has changed while it was read; nothing was taken.")
+            now = self.engine.clock.now()
+            taken = fund_taking.take(connection, prepared, by=by, now=now)
         taken.passed_over = reader.passed_over
         return taken
 
@@ -91,8 +82,8 @@ class CrossCheck:
             for code, organisation in self._paying.settings.organisations.items()
             for each in (code, *organisation.also)
         }
-        source = fund_taking.source_of(path)
-        return FundReader(source, self.settings.files, names, today=self._engine.today)
+        source = fund_taking.source_of(path, self.settings.files)
+        return FundReader(source, self.settings.files, names, today=self.engine.today)
 
     # -- matching --------------------------------------------------------------------------------
 
@@ -110,7 +101,7 @@ class CrossCheck:
         Returns:
             The number of the last one and how many were matched; None where no line is left.
         """
-        with self._engine.store.write() as connection:
+        with self.engine.store.write() as connection:
             fund.take_the_fund(connection)
             lines = fund.open_lines(connection, after=after, limit=_CHUNK)
             if not lines:
@@ -122,13 +113,13 @@ class CrossCheck:
             }
             named = [Named(line.id, line.codes) for line in lines]
             found = matching.by_code(named, known)
-            matches.add(connection, found, self._engine.clock.now())
+            matches.add(connection, found, self.engine.clock.now())
             fund.close(connection, [match.line_id for match in found])
         return lines[-1].id, len(found)
 
     def _match_by_amount(self) -> int:
-        since = self._engine.today - _BY_AMOUNT_FOR
-        with self._engine.store.write() as connection:
+        since = self.engine.today - _BY_AMOUNT_FOR
+        with self.engine.store.write() as connection:
             fund.take_the_fund(connection)
             with (
                 matches.lines_alike(connection, since) as lines,
@@ -139,7 +130,7 @@ class CrossCheck:
                         starmap(Alike, lines), starmap(Alike, payments), self.settings.window
                     )
                 )
-            matches.add(connection, found, self._engine.clock.now())
+            matches.add(connection, found, self.engine.clock.now())
             fund.close(connection, [match.line_id for match in found])
         return len(found)
 
@@ -153,7 +144,7 @@ class CrossCheck:
         """
         window = Window(begin=_midnight(day), end=_midnight(day + 2 * _DAY))
         with (
-            self._engine.store.read() as connection,
+            self.engine.store.read() as connection,
             matches.standing(connection, last_day=day, only_since=window.begin) as standing,
         ):
             yield from findings(
@@ -161,13 +152,13 @@ class CrossCheck:
                 safe=self._paying.safe,
                 lateness=self.lateness,
                 window=window,
-                today=self._engine.today,
+                today=self.engine.today,
             )
 
     def strays(self, day: date, *, with_memo: bool = False) -> Iterator[Stray]:
         """The lines of the fund up to a day of which nobody knows which payment they are about."""
         with (
-            self._engine.store.read() as connection,
+            self.engine.store.read() as connection,
             fund.stream_open(connection, day) as lines,
         ):
             for some in _pieces(lines):
@@ -176,26 +167,26 @@ class CrossCheck:
                     some,
                     matches.receipts_of(connection, codes),
                     safe=self._safe,
-                    today=self._engine.today,
+                    today=self.engine.today,
                     with_memo=with_memo,
                 )
 
     def table(self, first: date, last: date) -> Table:
         """The sums of the payments of some days, by organisation and member of the staff."""
         with (
-            self._engine.store.read() as connection,
+            self.engine.store.read() as connection,
             matches.standing(connection, first_day=first, last_day=last) as standing,
         ):
             return table(
                 standing,
                 safe=self._paying.safe,
                 lateness=self.lateness,
-                today=self._engine.today,
+                today=self.engine.today,
             )
 
     def newest_day(self) -> date | None:
         """The day of the newest line that the fund's files have."""
-        with self._engine.store.read() as connection:
+        with self.engine.store.read() as connection:
             return fund.newest_day(connection)
 
 

@@ -211,7 +211,7 @@ class _Reader:
         )
         return _Line(
             number=self._number,
-            day=self._day(found[1]),
+            day=self._day_of(found[1], found[2]),
             amount=self._amount(found[4]),
             mark=found[3],
             reference=reference,
@@ -234,6 +234,16 @@ class _Reader:
                 f" {money(self._balance)} and its closing balance is {money(closing_balance)}"
             )
 
+    def _day_of(self, value: str, entry: str | None) -> date:
+        """The day of value, or that of entry where it is earlier; it has no year of its own."""
+        day = self._day(value)
+        if entry is None:
+            return day
+        near = [found for on in (-1, 0, 1) if (found := _in_year(day.year + on, entry))]
+        if not near:
+            raise self._error(f"{entry} is no day of the calendar (month, day)")
+        return min(day, min(near, key=lambda each: abs(each - day)))
+
     def _day(self, text: str) -> date:
         try:
             return date(2000 + int(text[:2]), int(text[2:4]), int(text[4:]))
@@ -248,3 +258,10 @@ class _Reader:
 
     def _error(self, said: str) -> SourceError:
         return SourceError(f"{self._name}:{self._number}: {said}.")
+
+
+def _in_year(year: int, month_and_day: str) -> date | None:
+    try:
+        return date(year, int(month_and_day[:2]), int(month_and_day[2:]))
+    except ValueError:
+        return None

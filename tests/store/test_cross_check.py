@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -11,7 +12,8 @@ import pytest
 from smsengine.errors import SourceError, StoreError
 from smsengine.payments.cross_report import Why
 from smsengine.payments.fund_taking import FundTaken
-from smsengine.service.cross_checking import Matched
+from smsengine.service.bootstrap import Engine
+from smsengine.service.cross_checking import CrossCheck, Matched
 from smsengine.store.engine import Store
 from tests.conftest import execute
 from tests.funds import DAY, PRICE, Town, line
@@ -108,6 +110,29 @@ def test_what_was_matched_is_never_matched_again(town: Town) -> None:
     before = town.all("SELECT * FROM payment_matches")
     assert NOTHING == town.check.match()
     assert before == town.all("SELECT * FROM payment_matches")
+
+
+def test_two_who_take_and_match_at_once_do_it_once(town: Town) -> None:
+    """Two machines, or a person beside the daemon."""
+    rows = [line(town.pay(f"BL{number}"), 100) for number in range(20)]
+    paths = [town.file(*rows, name="one.csv"), town.file(*rows, rows[0], name="two.csv")]
+    checks = [CrossCheck(Engine(town.engine.config, clock=town.clock)) for _ in paths]
+    together = threading.Barrier(len(paths))
+    counts: list[tuple[int, int]] = []
+
+    def work(check: CrossCheck, path: Path) -> None:
+        together.wait()
+        counts.append((check.take(path, by="lan").new, check.match().by_code))
+
+    threads = [threading.Thread(target=work, args=each) for each in zip(checks, paths, strict=True)]
+    for thread in threads:
+        thread.start()
+    for thread, check in zip(threads, checks, strict=True):
+        thread.join()
+        check.engine.store.close()
+    assert (21, 21) == tuple(map(sum, zip(*counts, strict=True)))
+    assert [(21, 21)] == town.all("SELECT count(*), count(DISTINCT line_id) FROM payment_matches")
+    assert [(0,)] == town.all("SELECT count(*) FROM fund_queue")
 
 
 def test_a_line_waits_for_its_payment(town: Town) -> None:

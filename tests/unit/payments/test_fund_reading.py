@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import date, datetime
 from pathlib import Path
 
@@ -11,16 +12,20 @@ import xlsxwriter
 from smsengine.config.cross_check import FundFiles
 from smsengine.errors import SourceError
 from smsengine.payments.fund_line import FundLine, FundReader
-from smsengine.payments.fund_taking import digest_of, source_of
+from smsengine.payments.fund_safe import FundSafe
+from smsengine.payments.fund_taking import Prepared, digest_of, source_of
+from smsengine.payments.safe import Safe
+from tests.conftest import KEY
 
 TODAY = date(2026, 11, 25)
 DAY = date(2026, 11, 24)
 ORGANISATIONS = {"AR0013M": "AR0013M", "AR0099M": "AR0013M", "BI0007M": "BI0007M"}
 FILES = FundFiles()
+SAFE = FundSafe(KEY, Safe(KEY))
 
 
 def reader(path: Path, files: FundFiles = FILES) -> FundReader:
-    return FundReader(source_of(path), files, ORGANISATIONS, today=TODAY)
+    return FundReader(source_of(path, files), files, ORGANISATIONS, today=TODAY)
 
 
 def csv(folder: Path, *lines: str) -> Path:
@@ -69,18 +74,33 @@ def test_a_ledger_as_xlsx(tmp_path: Path) -> None:
     )
 
 
+def test_banks_write_a_head_of_their_own(tmp_path: Path) -> None:
+    """The sheet and the row of the columns' names are settings, as are marks of CSV."""
+    path = tmp_path / "bank.xlsx"
+    with xlsxwriter.Workbook(path) as book:
+        book.add_worksheet("Bia").write(0, 0, "NGAN HANG")
+        sheet = book.add_worksheet("SaoKe")
+        sheet.write_row(4, 0, ("ngayGiaoDich", "soTien", "noiDung"))
+        sheet.write_row(5, 0, ("24/11/2026", "804.600", "nop"))
+    files = FundFiles(sheet="SaoKe", header_row=5, numbers="vi")
+    assert [804_600] == [line.amount for line in lines(path, files)]
+    path = csv(tmp_path, "ngayGiaoDich#soTien#noiDung", "24/11/2026#5#nop")
+    assert [5] == [line.amount for line in lines(path, FundFiles(delimiter="#", encoding="utf-8"))]
+
+
 def test_what_went_out_is_passed_over(tmp_path: Path) -> None:
     """It is counted, and nothing of it is a receipt; what was taken back is less than nothing."""
     path = csv(
         tmp_path,
         "ngayGiaoDich,soTien,noiDung,ghiNo",
         "24/11/2026,,phi,5500",
+        "24/11/2026,0,phi,5500",
         "24/11/2026,100,thu,",
         "24/11/2026,-100,tra lai,0",
     )
     given = reader(path)
     assert [100, -100] == [line.amount for line in given.lines()]
-    assert 1 == given.passed_over
+    assert 2 == given.passed_over
 
 
 @pytest.mark.parametrize(
@@ -151,10 +171,25 @@ def test_a_text_that_was_cut_off_is_refused(tmp_path: Path) -> None:
 def test_another_kind_of_file_is_refused(tmp_path: Path, name: str) -> None:
     """By its ending."""
     with pytest.raises(SourceError, match=r"ends in \.csv, \.xlsx, \.940, \.mt940, \.sta"):
-        source_of(tmp_path / name)
+        source_of(tmp_path / name, FILES)
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     """One sentence."""
     with pytest.raises(SourceError, match="cannot be read"):
         digest_of(tmp_path / "none.csv")
+
+
+def test_a_file_that_changes_while_it_is_read_is_refused(tmp_path: Path) -> None:
+    """A copy that is not whole yet would be half a day."""
+    path = csv(tmp_path, "ngayGiaoDich,soTien,noiDung", "24/11/2026,1,x")
+
+    def growing() -> Iterator[FundLine]:
+        yield from lines(path)
+        with path.open("a", encoding="utf-8") as file:
+            file.write("24/11/2026,2,x\n")
+
+    with pytest.raises(SourceError, match="has changed while it was read"):
+        Prepared(path, growing(), SAFE)
+    with Prepared(path, reader(path).lines(), SAFE) as prepared:
+        assert [1, 2] == [row.amount for row in prepared.rows()]

@@ -86,6 +86,7 @@ def test_structured_texts_are_put_together(tmp_path: Path) -> None:
         ("804600,N", "804600,5N", r":5: 804600,5 is not a whole number"),
         ("804600,N", "804.600N", r":5: is no line of a statement"),
         (":61:2611241124C8", ":61:2613241124C8", r":5: 261324 is no day"),
+        (":61:2611241124C8", ":61:2611241324C8", r":5: 1324 is no day of the calendar"),
         (":62F:C261124VND2762700,\n", "", r":14: :64: cannot stand after :86:"),
         (":64:C", ":34F:VND\n:64:C", r":15: :34F: cannot stand after :62:"),
         (":86:PHI DICH VU", ":86:PHI DICH VU\n:86:LAN HAI", r":10: :86: cannot stand after :86:"),
@@ -127,6 +128,24 @@ def test_nothing_of_a_line_is_repeated(tmp_path: Path) -> None:
         read(tmp_path, broken)
     assert "TRAN" not in str(caught.value)
     assert "POS" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("days", "day"),
+    [
+        ("2611241124", DAY),
+        ("261124", DAY),
+        ("2611261124", DAY),
+        ("2611241126", DAY),
+        ("2701011231", date(2026, 12, 31)),
+        ("2612310101", date(2026, 12, 31)),
+        ("2803010229", date(2028, 2, 29)),
+    ],
+)
+def test_the_earlier_of_value_and_entry_is_the_day(tmp_path: Path, days: str, day: date) -> None:
+    """Banks write days of value that have not come; the day of entry has no year."""
+    text = STATEMENT.replace(":61:2611241124C8", f":61:{days}C8")
+    assert day == read(tmp_path, text)[0][1]
 
 
 PIECES = st.sampled_from(
