@@ -39,6 +39,7 @@ bench: $(STAMP)         ## the benchmarks; figures in docs/performance.md
 	$(BIN)/python -m bench.sending
 	$(BIN)/python -m bench.callbacks
 	$(BIN)/python -m bench.payments_api
+	$(BIN)/python -m bench.payments_cross_check
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info demo

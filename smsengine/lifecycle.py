@@ -120,6 +120,14 @@ class EntryKind(StrEnum):
     CANCELLATION = "cancellation"
 
 
+class MatchedBy(StrEnum):
+    """How it is known which payment a line of the fund is about."""
+
+    CODE = "code"
+    #: it names none; no other payment, and no other line, fits by amount and date
+    AMOUNT = "amount"
+
+
 class Grade(StrEnum):
     """How soon a person must know."""
 

@@ -14,6 +14,7 @@ from typing import Any, TextIO
 
 import click
 
+from smsengine.cli.cross_check import cross_check, fund
 from smsengine.cli.options import Exit, as_json, finish, with_engine
 from smsengine.cli.output import say, say_json
 from smsengine.cli.show import counted
@@ -273,3 +274,7 @@ def verify(engine: Engine, *, as_json: bool) -> None:
     else:
         say(f"Entry {broken} is not as it was written; {money(held)} before it hold.", style="red")
     finish(Exit.DONE if broken is None else Exit.LOOK)
+
+
+for command in (fund, cross_check):
+    payments.add_command(command)

@@ -8,6 +8,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
+from smsengine.config.cross_check import CrossCheckSettings
 from smsengine.config.payment_api import ApiKey, LookupSettings
 from smsengine.config.sources import SqlSource
 from smsengine.config.yaml import Model
@@ -91,3 +92,6 @@ class PaymentSettings(Model):
     )
     outbox: Path = Field(default=Path("outbox/payments"), description="folder of the daily tables")
     lookup: LookupSettings = Field(default_factory=LookupSettings)
+    cross_check: CrossCheckSettings = Field(
+        default_factory=CrossCheckSettings, description="comparing with what the fund got"
+    )

@@ -17,6 +17,7 @@ from sqlalchemy import Connection
 from smsengine.lifecycle import EntryKind
 from smsengine.payments import codes
 from smsengine.payments.safe import Safe
+from smsengine.store import matches
 from smsengine.store import payments as stored
 from smsengine.store.payments import Entry
 
@@ -81,10 +82,14 @@ def look_up(connection: Connection, safe: Safe, typed: str, digits: str) -> Show
 def status_of(connection: Connection, entry: Entry) -> Status:
     """What became of the payment of an entry."""
     key = entry.organisation, entry.receipt
-    last = stored.of_receipts(connection, [key])[key][-1]
+    editions = stored.of_receipts(connection, [key])[key]
+    first, last = editions[0], editions[-1]
     if last.kind is EntryKind.CANCELLATION:
         return Status.CANCELLED
-    return Status.RECORDED if last.id == entry.id else Status.CORRECTED
+    if last.id != entry.id:
+        return Status.CORRECTED
+    is_there = matches.got(connection, first.id) >= last.amount
+    return Status.REMITTED if is_there else Status.RECORDED
 
 
 def masked(name: str) -> str:

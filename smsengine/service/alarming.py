@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from sqlalchemy import Connection
 
@@ -28,6 +28,7 @@ _NUMBER = re.compile(
 )
 _REFUSED_IN_A_ROW = re.compile(r"( in a row \(\w+ ?)([^\s)]*).*", re.DOTALL)
 _LONGEST_CODE = 20
+_FEW = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -244,4 +245,36 @@ def not_recorded(rows: int, number: int, why: str, now: datetime) -> News:
         grade=Grade.WARNING,
         text=f"{rows} payments of the source are not recorded, e.g. row {number}: {said}\nMend them"
         " where they come from; they are asked for each minute.",
+    )
+
+
+# -- payments --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kept:
+    """Payments of which the fund lacks ``amount`` đồng for more than ``days`` days.
+
+    ``newest`` is the day of the newest line that the fund's files have.
+    """
+
+    payments: int
+    amount: int
+    days: int
+    organisations: tuple[str, ...]
+    newest: date | None
+
+
+def kept_back(kept: Kept, today: date) -> News:
+    """Money that collectors took has not come to the fund; told once a day."""
+    few = ", ".join(kept.organisations[:_FEW])
+    more = f" and {len(kept.organisations) - _FEW} more" if len(kept.organisations) > _FEW else ""
+    newest = f"goes to {kept.newest:%d/%m/%Y}" if kept.newest else "was never taken"
+    return News(
+        key=f"kept back {today}",
+        grade=Grade.WARNING,
+        text=f"{money(kept.payments)} payments have not come to the fund in full for more than"
+        f" {kept.days} days: {money(kept.amount)} đồng, of {few}{more}.\n"
+        f"What the fund got {newest}; take newer files with: smsengine payments fund FILE\n"
+        "Who they are: smsengine payments cross-check --out FILE",
     )

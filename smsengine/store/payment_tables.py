@@ -20,7 +20,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from smsengine.lifecycle import EntryKind
+from smsengine.lifecycle import EntryKind, MatchedBy
 from smsengine.store.tables import Instant, Key, metadata, one_of
 
 # One row for each payment, correction and cancellation; none is ever changed. A cancellation has
@@ -75,3 +75,72 @@ payment_queue = Table(
     Column("payment_id", Key, ForeignKey("payments.id"), primary_key=True, autoincrement=False),
     sqlite_with_rowid=False,
 )
+
+# -- what the fund got -----------------------------------------------------------------------------
+
+# A bank statement or a ledger of the fund that was taken.
+fund_files = Table(
+    "fund_files",
+    metadata,
+    Column("id", Key, primary_key=True),
+    # Keyed hash of its bytes.
+    Column("content_hash", LargeBinary(16), nullable=False),
+    Column("lines", Integer, nullable=False),
+    # Those that were not known from other files.
+    Column("added", Integer, nullable=False),
+    Column("taken_at", Instant, nullable=False),
+    Column("taken_by", String(120), nullable=False),
+    UniqueConstraint("content_hash"),
+    CheckConstraint("added >= 0 AND lines >= added", name="counted"),
+)
+
+# One row for each amount that came to the fund; none is ever changed.
+fund_lines = Table(
+    "fund_lines",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("file_id", Key, ForeignKey("fund_files.id"), nullable=False),
+    # Where it stands in its file, as a person looks for it.
+    Column("place", Integer, nullable=False),
+    # Keyed hash of all that it says, and of how many of the same stood before it.
+    Column("content_hash", LargeBinary(16), nullable=False),
+    Column("day", Date, nullable=False),
+    # Negative: taken back.
+    Column("amount", BigInteger, nullable=False),
+    # The organisation that it names; empty where it names none.
+    Column("organisation", String(30), nullable=False),
+    # Hashes of the codes that it names, 16 bytes each; as those of payments are made.
+    Column("code_hashes", LargeBinary, nullable=False),
+    # Text, reference and codes, encrypted.
+    Column("sealed", LargeBinary, nullable=False),
+    UniqueConstraint("content_hash"),
+    CheckConstraint("amount <> 0", name="something"),
+)
+Index("ix_fund_lines_day", fund_lines.c.day)
+
+# Lines of which it is not known yet which payment they are about; a row goes when that is known.
+fund_queue = Table(
+    "fund_queue",
+    metadata,
+    Column("line_id", Key, ForeignKey("fund_lines.id"), primary_key=True, autoincrement=False),
+)
+
+# Which payment a line is about: no line twice, no part of a payment twice; none is ever changed.
+payment_matches = Table(
+    "payment_matches",
+    metadata,
+    Column("line_id", Key, ForeignKey("fund_lines.id"), primary_key=True, autoincrement=False),
+    # The first edition of the receipt, whichever edition the line names.
+    Column("payment_id", Key, ForeignKey("payments.id"), nullable=False),
+    Column("part", Integer, nullable=False),
+    # The edition that held when it was matched.
+    Column("edition", Integer, nullable=False),
+    Column("how", String(6), nullable=False),
+    Column("made_at", Instant, nullable=False),
+    UniqueConstraint("payment_id", "part"),
+    one_of("how", MatchedBy),
+    CheckConstraint("part >= 1 AND edition >= 1", name="positive"),
+    # Only who names the code adds to what came before.
+    CheckConstraint("how = 'code' OR part = 1", name="alone"),
+)
+Index("ix_payment_matches_made_at", payment_matches.c.made_at)
