@@ -8,6 +8,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from smsengine.config.daily_table import TableSettings, Way
 from smsengine.config.yaml import Model
 from smsengine.text.numerals import Locale
 
@@ -35,6 +36,9 @@ class Organisation(Model):
     name: str = Field(min_length=1, max_length=200)
     office: str = Field(pattern=r"^\d{3,5}$", description="code of its BHXH office, e.g. 00101")
     also: tuple[OrganisationCode, ...] = Field(default=(), description="its codes of before")
+    deliver: tuple[Way, ...] = Field(
+        default=(), max_length=20, description="how its daily table gets there"
+    )
 
 
 def _usual() -> Mapping[str, Participation]:
@@ -62,3 +66,4 @@ class PaymentSettings(Model):
     numbers: Locale = Field(default="plain", description="how files write amounts")
     oldest: int = Field(default=31, ge=0, description="days; an older payment is a warning")
     outbox: Path = Field(default=Path("outbox/payments"), description="folder of the daily tables")
+    table: TableSettings = Field(default_factory=TableSettings)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from sqlalchemy import Connection
 
@@ -162,6 +162,20 @@ def breaker_open(gateway: str, *, minutes: int) -> News:
         " tried every ten minutes.\n"
         f"Ask the vendor; look: smsengine gateways check {gateway}\n"
         f"When it is known to be there again: smsengine gateways resume {gateway}",
+    )
+
+
+# -- payments --------------------------------------------------------------------------------------
+
+
+def tables_late(day: date, because: str) -> News:
+    """Daily tables of payments that have not arrived where they must be before eight."""
+    return News(
+        key=f"daily tables {day}",
+        grade=Grade.URGENT,
+        text=f"Daily tables for {day:%d/%m/%Y} have not arrived, and 08:00 is near: {because}\n"
+        f"Look what is lacking, and try again: smsengine payments daily --day {day}\n"
+        "It is tried again by itself, too.",
     )
 
 

@@ -21,7 +21,7 @@ from smsengine.planning.planner import discard_abandoned
 from smsengine.receipts import overdue
 from smsengine.receipts.matching import STRANGE_AFTER, match_parked
 from smsengine.sending import journal
-from smsengine.service import alarming, approvals, backups, dead_phones, room
+from smsengine.service import alarming, approvals, backups, daily_duties, dead_phones, room
 from smsengine.service.alarming import News
 from smsengine.service.bootstrap import Engine
 from smsengine.service.duties import Duty
@@ -60,7 +60,7 @@ def ledger_duties(engine: Engine) -> list[Duty]:
     backup = engine.settings.backup
     if backup.folder is not None:
         duties.append(Duty(name="backup", at=backup.hour, do=partial(backups.daily, engine)))
-    return duties
+    return [*duties, *daily_duties.duties(engine)]
 
 
 def machine_duties(engine: Engine) -> list[Duty]:

@@ -140,6 +140,31 @@ LAWFUL: dict[str, dict[str, Any]] = {
         "chain": b"l" * 32,
     },
     "told": {"month": 201906, "address_hash": b"a" * 8, "day": 1, "run_id": 1, "texts": 1},
+    "daily_tables": {
+        "id": 1,
+        "organisation": "AR0013M",
+        "office": "00101",
+        "day": "2019-06-01",
+        "sequence": 0,
+        "after_id": 0,
+        "upto_id": 2,
+        "lines": 2,
+        "amount": 1000,
+        "sha256": "0" * 64,
+        "file_name": "a.xlsx",
+        "made_at": AT,
+    },
+    "daily_cuts": {"id": 1, "day": "2019-06-01", "upto_id": 2, "made_at": AT},
+    "daily_deliveries": {
+        "id": 1,
+        "table_id": 1,
+        "way": "folder",
+        "target": "",
+        "state": "open",
+        "tries": 0,
+        "due_at": AT,
+        "said": "",
+    },
 }
 _CORRECTED = {"kind": "correction", "reason": "r"}
 #: Where a row differs from the lawful one, and which constraint says no.
@@ -224,6 +249,20 @@ UNLAWFUL = [
     ("skips", {"run_id": 9}, "FOREIGN KEY"),
     ("receipts", {"message_id": 9}, "FOREIGN KEY"),
     ("events", {"run_id": 9}, "FOREIGN KEY"),
+    ("daily_tables", {"sequence": -1}, "ck_daily_tables_not_negative"),
+    ("daily_tables", {"lines": -1}, "ck_daily_tables_not_negative"),
+    ("daily_tables", {"sequence": 1, "after_id": 3}, "ck_daily_tables_range"),
+    ("daily_tables", {"sequence": 1, "after_id": -1}, "ck_daily_tables_range"),
+    ("daily_tables", {"after_id": 1}, "ck_daily_tables_begins"),
+    ("daily_tables", {"sequence": 1, "lines": 0}, "ck_daily_tables_supplements"),
+    ("daily_tables", {"sha256": "0"}, "ck_daily_tables_hashed"),
+    ("daily_cuts", {"upto_id": -1}, "ck_daily_cuts_range"),
+    ("daily_deliveries", {"way": "fax"}, "ck_daily_deliveries_known_way"),
+    ("daily_deliveries", {"state": "lost", "settled_at": AT}, "ck_daily_deliveries_known_state"),
+    ("daily_deliveries", {"state": "acknowledged"}, "ck_daily_deliveries_settled"),
+    ("daily_deliveries", {"settled_at": AT}, "ck_daily_deliveries_settled"),
+    ("daily_deliveries", {"tries": -1}, "ck_daily_deliveries_not_negative"),
+    ("daily_deliveries", {"table_id": 9}, "FOREIGN KEY"),
 ]
 #: A second row that would be the first one once more.
 DOUBLED = [
@@ -244,6 +283,8 @@ DOUBLED = [
     ("told", ["month", "address_hash", "day", "run_id"]),
     ("payments", ["organisation", "receipt", "edition"]),
     ("payments", ["code_hash"]),
+    ("daily_tables", ["day", "organisation", "office", "sequence"]),
+    ("daily_deliveries", ["table_id", "way", "target"]),
 ]
 
 
@@ -261,21 +302,23 @@ def filled(store: Store) -> Store:
     """A ledger with the rows that others refer to."""
     insert(store, "runs")
     insert(store, "messages")
+    insert(store, "daily_tables")
     return store
 
 
 @pytest.fixture
 def parents(store: Store) -> Store:
-    """A ledger with one run and one message under other numbers, so that number 1 is free."""
+    """A ledger with the rows that others refer to under other numbers: number 1 is free."""
     insert(store, "runs", id=5, period="2019-05")
     insert(store, "messages", id=5, run_id=5, dedup_key=b"p" * 20)
+    insert(store, "daily_tables", id=5, day="2019-05-31")
     return store
 
 
 def placed(table: str, changes: dict[str, Any]) -> dict[str, Any]:
     """References to the rows that are there, unless the case is about a reference."""
     names = {"messages": "run_id", "skips": "run_id", "events": "run_id"}
-    names |= {"receipts": "message_id"}
+    names |= {"receipts": "message_id", "daily_deliveries": "table_id"}
     return ({names[table]: 5} if table in names else {}) | changes
 
 
@@ -299,7 +342,7 @@ def test_an_unlawful_row_is_refused(
 @pytest.mark.parametrize(("table", "columns"), DOUBLED)
 def test_a_doubled_row_is_refused(filled: Store, table: str, columns: list[str]) -> None:
     """The database itself lets nothing happen twice."""
-    if table not in ("runs", "messages"):
+    if table not in ("runs", "messages", "daily_tables"):
         insert(filled, table)
     has_id = "id" in metadata.tables[table].c
     name = f"uq_{table}_{'_'.join(columns)}" if has_id else f"pk_{table}"
