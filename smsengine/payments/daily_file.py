@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from smsengine.payments.daily import Line
 
 #: A sheet has 1,048,576 rows; what is more goes on another one.
 _MOST_LINES = 1_000_000
+_FEW_LINES = 1_000
 _Cell = str | int | datetime | None
 _HEADING_ROWS = 8
 _DATE, _MONEY = "dd/mm/yyyy", "#,##0"
@@ -96,21 +98,37 @@ def _midnight(day: Any) -> datetime | None:
     return None if day is None else datetime(day.year, day.month, day.day)  # noqa: DTZ001
 
 
-def write(path: Path, form: Form, lines: Iterable[Line], *, most: int = _MOST_LINES) -> Sums:
+def write(
+    path: Path,
+    form: Form,
+    lines: Iterable[Line],
+    *,
+    most: int = _MOST_LINES,
+    few: int = _FEW_LINES,
+) -> Sums:
     """Write a table into a new file; returns what it comes to.
+
+    Args:
+        path: the file.
+        form: what stands round the lines.
+        lines: in their order.
+        most: how many lines a sheet has.
+        few: so many lines are put together in memory, which is quicker than in many small files.
 
     Raises:
         OSError: the file cannot be written.
         SealedError: a line cannot be read.
     """
-    sums = Sums()
+    sums, rest = Sums(), iter(lines)
+    first = list(islice(rest, few + 1))
+    how = "in_memory" if len(first) <= few else "constant_memory"
     with path.open("wb") as file:
-        options = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
+        options = {how: True, "strings_to_formulas": False, "strings_to_urls": False}
         with xlsxwriter.Workbook(file, options) as book:
             made = form.made_at.astimezone(VIETNAM).replace(tzinfo=None)
             book.set_properties({"title": form.title, "created": made})
             paper = _Paper(book, form, most)
-            for line in lines:
+            for line in chain(first, rest):
                 sums.add(line)
                 paper.line(sums.lines, line)
             paper.end(sums)

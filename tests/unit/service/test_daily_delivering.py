@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +13,7 @@ from smsengine.lifecycle import DeliveryState
 from smsengine.service.bootstrap import Engine
 from smsengine.service.daily_delivering import Came, Courier, pause
 from smsengine.store import daily_deliveries
+from tests.unit.payments.sftp_peer import USER, sftp_server
 from tests.unit.payments.sheets_of_day import total_of
 from tests.unit.service.collectors import YESTERDAY, Collectors
 from tests.unit.service.listeners import MailBook, mail_server
@@ -244,3 +246,20 @@ def test_what_is_missing_for_a_way_is_said(open_collectors: Open, way: str, said
     collectors.tables.make_all(YESTERDAY)
     assert Came(arrived=1, failed=1) == collectors.courier.deliver_due()
     assert said in collectors.deliveries()[0].said
+
+
+def test_a_table_goes_by_sftp_as_the_configuration_says(
+    open_collectors: Open, tmp_path: Path
+) -> None:
+    """With a key that is a secret, to a server whose own key is known."""
+    with sftp_server(tmp_path / "there") as book:
+        way = f"kind: sftp, host: localhost, port: {book.port}, user: {USER}"
+        proof = "key: 'file:sftp.key', known_hosts: known_hosts"
+        collectors = open_collectors(f"{{{way}, {proof}}}")
+        book.known_hosts(collectors.engine.folder / "known_hosts")
+        (collectors.engine.folder / "sftp.key").write_bytes(book.client_key.export_private_key())
+        collectors.pay("R1", 300)
+        collectors.tables.make_all(YESTERDAY)
+        assert Came(arrived=2) == collectors.courier.deliver_due()
+        (name,) = book.names()
+        assert 300 == total_of(book.folder / name)
