@@ -98,12 +98,12 @@ def tables(folder: Path, payments: int) -> None:
     assert arrived == len(made), "deliveries"
 
 
-def measured(step: str, folder: Path, *sizes: int) -> tuple[float, float]:
-    """Seconds and peak MB of a step in a process of its own."""
+def measured(step: str, folder: Path, *sizes: int) -> tuple[float, float, float]:
+    """Seconds, peak MB and seconds of one core of a step in a process of its own."""
     command = [sys.executable, "-m", "bench.payments_daily", "--step", step, str(folder)]
     begun = time.perf_counter()
     done = subprocess.run([*command, *map(str, sizes)], check=True, capture_output=True)
-    return time.perf_counter() - begun, json.loads(done.stdout)
+    return time.perf_counter() - begun, *json.loads(done.stdout)
 
 
 def main() -> None:
@@ -116,20 +116,25 @@ def main() -> None:
     if given.step:
         name, folder, *sizes = given.step
         {"record": record, "tables": tables}[name](Path(folder), *map(int, sizes))
-        print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+        print(
+            json.dumps(
+                [resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, time.process_time()]
+            )
+        )
         return
     is_fine = True
     for organisations in (given.organisations,) if given.postgres else (given.organisations, 1):
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             make_installation(folder, organisations, given.postgres or "sqlite:///ledger.db")
-            seconds, _megabytes = measured("record", folder, given.payments, organisations)
+            seconds, _megabytes, _core = measured("record", folder, given.payments, organisations)
             rate = given.payments / seconds
             print(f"{given.payments} payments recorded in {seconds:.1f} s ({rate:.0f}/s)")
-            seconds, megabytes = measured("tables", folder, given.payments)
+            seconds, megabytes, core = measured("tables", folder, given.payments)
             print(
                 f"tables of {organisations} organisations made and delivered in {seconds:.1f} s,"
-                f" {megabytes:.0f} MB at most; {os.cpu_count()} cores"
+                f" {core:.1f} s of a core, {megabytes:.0f} MB at most; {os.cpu_count()} cores, load"
+                f" {os.getloadavg()[0]:.1f}"
             )
             is_fine = is_fine and seconds < MAX_SECONDS and megabytes < MAX_MB
     sys.exit(not is_fine)

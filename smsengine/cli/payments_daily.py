@@ -30,6 +30,7 @@ _Deliveries = Mapping[int, Sequence[Delivery]]
 @click.option(
     "--day",
     type=click.DateTime(formats=["%Y-%m-%d"]),
+    metavar="DAY",
     help="Its tables only; default: yesterday, and supplements of all days before.",
 )
 @click.option("--organisation", help="The tables of this one only; needs --day.")
