@@ -11,7 +11,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 $(STAMP): setup.cfg pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[figures,postgres,fast,test]'
+	PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[figures,postgres,fast,sftp,test]'
 	@touch $(STAMP)
 
 demo: $(STAMP)          ## both monthly notices on sample data

@@ -15,6 +15,7 @@ from smsengine.cli.show import counted
 from smsengine.clock import VIETNAM
 from smsengine.lifecycle import DeliveryState
 from smsengine.mailbox import mask_addresses
+from smsengine.service import fence
 from smsengine.service.bootstrap import Engine
 from smsengine.service.daily_delivering import Courier
 from smsengine.service.daily_tables import DailyTables, Files
@@ -55,6 +56,8 @@ def daily(
     if organisation is not None and day is None:
         raise click.UsageError("--organisation needs --day.")
     tables = DailyTables(engine)
+    if deliver:
+        fence.require(engine)
     courier = Courier(engine, tables)
 
     def bring(made: Sequence[Made], files: Files) -> None:

@@ -13,6 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from smsengine.cli.main import cli
+from smsengine.errors import RefusedError
 from smsengine.service.bootstrap import Engine
 from smsengine.service.paying import Paying
 from smsengine.store import daily_tables
@@ -118,3 +119,16 @@ def test_no_name_and_number_is_shown(yesterday: date, run: Run) -> None:
     said = run("--json").output + run().output
     for private in (PAYMENT.name, PAYMENT.insurance_number, PAYMENT.staff, PAYMENT.staff_name):
         assert private not in said
+
+
+def test_a_ledger_that_was_restored_delivers_nothing(
+    yesterday: date, run: Run, tmp_path: Path
+) -> None:
+    """What it does not remember may have been delivered; making a table does no harm."""
+    assert 0 == run().exit_code
+    engine = Engine(tmp_path / "config.yaml")
+    with engine.store.write() as connection:
+        connection.exec_driver_sql("UPDATE members SET beats = beats - 2")
+    engine.store.close()
+    assert isinstance(run().exception, RefusedError)
+    assert 0 == run("--no-deliver").exit_code
