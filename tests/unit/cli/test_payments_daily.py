@@ -94,9 +94,9 @@ def test_what_has_not_arrived_is_shown_with_its_reason(
 ) -> None:
     """Whoever is on call sees what to mend."""
     (tmp_path / "there").rmdir()
-    done = run()
+    done = run("--json")
     assert 1 == done.exit_code
-    assert "No such file or directory" in " ".join(done.output.split())
+    assert "No such file or directory" in told(done)[1]["deliveries"][0]["said"]
 
 
 @pytest.mark.parametrize(
