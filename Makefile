@@ -11,7 +11,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 $(STAMP): setup.cfg pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[figures,postgres,fast,pdf,test]'
+	PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[figures,postgres,fast,pdf,sftp,test]'
 	@touch $(STAMP)
 
 demo: $(STAMP)          ## both monthly notices on sample data
@@ -38,7 +38,9 @@ bench: $(STAMP)         ## the benchmarks; figures in docs/performance.md
 	$(BIN)/python -m bench.figures
 	$(BIN)/python -m bench.sending
 	$(BIN)/python -m bench.callbacks
+	$(BIN)/python -m bench.payments
 	$(BIN)/python -m bench.payments_api
+	$(BIN)/python -m bench.payments_daily
 	$(BIN)/python -m bench.payments_cross_check
 
 clean:

@@ -14,6 +14,7 @@ SmsEngineError
 ├── RefusedError         a guard or a rule refuses the run
 │   └── BusyError        … since another process is at it
 ├── DeposedError         another machine leads now
+├── DeliveryError        a daily table did not get there
 ├── LifecycleError       a state move that the law of lifecycle.py does not allow
 ├── GatewayError         a gateway cannot be used as it is configured
 │   └── SealedError      … since what it keeps was sealed with another key
@@ -104,6 +105,20 @@ class BusyError(RefusedError):
 
 class DeposedError(SmsEngineError):
     """This process does not lead any more; whoever leads now goes on from the ledger."""
+
+
+class DeliveryError(SmsEngineError):
+    """The table did not get there; it is tried again."""
+
+    def __init__(self, sentence: str = "", *, is_server: bool = False) -> None:
+        """Say why.
+
+        Args:
+            sentence: what went wrong.
+            is_server: the server is at fault, so that nothing else gets there either.
+        """
+        super().__init__(sentence)
+        self.is_server = is_server
 
 
 class LifecycleError(SmsEngineError):

@@ -128,6 +128,25 @@ class MatchedBy(StrEnum):
     AMOUNT = "amount"
 
 
+class DeliveryWay(StrEnum):
+    """How a daily table gets to who collects."""
+
+    FOLDER = "folder"
+    EMAIL = "email"
+    SFTP = "sftp"
+
+
+class DeliveryState(StrEnum):
+    """Where one delivery of a daily table stands."""
+
+    #: tried until it is acknowledged
+    OPEN = "open"
+    #: the other side has said, or shown, that it has the table; never delivered again
+    ACKNOWLEDGED = "acknowledged"
+    #: its way is not in the configuration any more
+    DROPPED = "dropped"
+
+
 class Grade(StrEnum):
     """How soon a person must know."""
 

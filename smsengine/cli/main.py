@@ -20,6 +20,7 @@ from smsengine.cli.notices import COMMANDS
 from smsengine.cli.options import Exit
 from smsengine.cli.output import say
 from smsengine.cli.payments import payments
+from smsengine.cli.payments_daily import daily
 from smsengine.cli.run import run
 from smsengine.cli.runs import runs
 from smsengine.cli.send import preview, send
@@ -59,6 +60,7 @@ for command in (
 for command in COMMANDS:
     jobs.add_command(command)
 runs.add_command(watch)
+payments.add_command(daily)
 
 
 def _stop(_signal: int, _frame: object) -> None:

@@ -114,7 +114,7 @@ def show_texts(store: Store, run_id: int, limit: int = 3, subject: str = "") -> 
     with store.read() as connection:
         wanted = list(messages.find(connection, subject=subject, limit=1)) if subject else []
         run = runs.get(connection, run_id)
-        if run is not None and _merged(json.loads(run.manifest)):
+        if run is not None and run.manifest and _merged(json.loads(run.manifest)):
             wanted += messages.sample_of_carriers(connection, run_id, limit=1)
         first = messages.sample(connection, run_id, limit)
         for row in [*wanted, *(row for row in first if row["subject"] != subject)][:limit]:

@@ -9,6 +9,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from smsengine.config.cross_check import CrossCheckSettings
+from smsengine.config.daily_table import TableSettings, Way
 from smsengine.config.payment_api import ApiKey, LookupSettings
 from smsengine.config.sources import SqlSource
 from smsengine.config.yaml import Model
@@ -39,6 +40,9 @@ class Organisation(Model):
     office: str = Field(pattern=r"^\d{3,5}$", description="code of its BHXH office, e.g. 00101")
     also: tuple[OrganisationCode, ...] = Field(default=(), description="its codes of before")
     keys: tuple[ApiKey, ...] = Field(default=(), description="with which its programs may come")
+    deliver: tuple[Way, ...] = Field(
+        default=(), max_length=20, description="how its daily table gets there"
+    )
 
 
 def _with_keys_of_their_own(
@@ -95,3 +99,4 @@ class PaymentSettings(Model):
     cross_check: CrossCheckSettings = Field(
         default_factory=CrossCheckSettings, description="comparing with what the fund got"
     )
+    table: TableSettings = Field(default_factory=TableSettings)

@@ -211,6 +211,7 @@ def load_settings(path: Path) -> tuple[Settings, Document]:
     document = load(path)
     settings = build(Settings, document)
     _check_routes(settings, document)
+    _check_mail_of_tables(settings, document)
     folder = path.resolve().parent
     return settings.model_copy(
         update={
@@ -247,6 +248,21 @@ def _check_routes(settings: Settings, document: Document) -> None:
                 raise document.error(
                     ("routes", name, number), "lacks networks; only the last rule is for all."
                 )
+
+
+def _check_mail_of_tables(settings: Settings, document: Document) -> None:
+    """Daily tables that go by mail need a gateway of kind email."""
+    mail = settings.payments.table.mail
+    named = settings.gateways.get(mail) if mail is not None else None
+    if mail is not None and (named is None or named.kind != "email"):
+        known = ", ".join(name for name, each in settings.gateways.items() if each.kind == "email")
+        said = f"is {mail!r}; gateways of kind email are: {known or 'none'}."
+        raise document.error(("payments", "table", "mail"), said)
+    for code, organisation in settings.payments.organisations.items():
+        for number, way in enumerate(organisation.deliver):
+            if way.kind == "email" and mail is None:
+                where = ("payments", "organisations", code, "deliver", number)
+                raise document.error(where, "goes by mail; name a gateway in payments.table.mail.")
 
 
 def absolute_database(url: str, folder: Path) -> str:

@@ -207,10 +207,13 @@ def _place(document: Document, at: Location, found: Location) -> Location:
     return where
 
 
-#: The tags of the discriminated unions of job.py: pydantic puts them into a location, but they are
-#: no keys of the file.
+#: The tags of the discriminated unions of job.py and daily_table.py: pydantic puts them into a
+#: location, but they are no keys of the file.
 _UNION_TAGS = frozenset(
-    {"csv", "xlsx", "sql", "json", "parquet", "payments", "facility", "contribution"}
+    {
+        *("csv", "xlsx", "sql", "json", "parquet", "payments", "facility", "contribution"),
+        *("folder", "email", "sftp"),
+    }
 )
 
 

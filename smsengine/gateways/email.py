@@ -87,6 +87,19 @@ class Options(Model):
         return value
 
 
+def server_of(options: Options, folder: Path) -> MailServer:
+    """The mail server that a gateway names; ``ca`` starts at ``folder``."""
+    return MailServer(
+        host=options.host,
+        port=options.port or _PORTS[options.tls],
+        tls=options.tls,
+        user=options.user or "",
+        password=revealed(options.password),
+        ca=folder / options.ca if options.ca else None,
+        seconds=options.timeout_seconds,
+    )
+
+
 class EmailGateway(Gateway):
     """Hands mails to one mail server."""
 
@@ -100,15 +113,7 @@ class EmailGateway(Gateway):
         """
         self._options = options
         self._clock = clock
-        self._server = MailServer(
-            host=options.host,
-            port=options.port or _PORTS[options.tls],
-            tls=options.tls,
-            user=options.user or "",
-            password=revealed(options.password),
-            ca=folder / options.ca if options.ca else None,
-            seconds=options.timeout_seconds,
-        )
+        self._server = server_of(options, folder)
 
     @property
     def capabilities(self) -> Capabilities:

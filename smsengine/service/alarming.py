@@ -166,6 +166,20 @@ def breaker_open(gateway: str, *, minutes: int) -> News:
     )
 
 
+# -- payments --------------------------------------------------------------------------------------
+
+
+def tables_late(day: date, because: str) -> News:
+    """Daily tables of payments that have not arrived where they must be before eight."""
+    return News(
+        key=f"daily tables {day}",
+        grade=Grade.URGENT,
+        text=f"Daily tables for {day:%d/%m/%Y} have not arrived, and 08:00 is near: {because}\n"
+        f"Look what is lacking, and try again: smsengine payments daily --day {day}\n"
+        "It is tried again by itself, too.",
+    )
+
+
 # -- the installation ------------------------------------------------------------------------------
 
 

@@ -229,16 +229,23 @@ class Engine:
             ConfigError: its kind is not known or its options are wrong.
             GatewayError: its file cannot be written, or its adapter is at fault.
         """
-        settings = self.gateway_settings(name)
-        at = ("gateways", name)
         kind = self.kind(name)
-        context = {"folder": self.folder}
-        options = build(kind.options, self._document, data=settings.options, at=at, context=context)
-        gateway = kind.open(options, self._site(name))
+        gateway = kind.open(self.gateway_options(name), self._site(name))
         if fault := broken_word(kind, gateway.capabilities):
             gateway.close()
-            raise GatewayError(f"Gateways of kind {settings.kind!r} {fault}")
+            raise GatewayError(f"Gateways of kind {self.gateway_settings(name).kind!r} {fault}")
         return gateway
+
+    def gateway_options(self, name: str) -> Any:
+        """The keys of a gateway that belong to its kind, with its secrets.
+
+        Raises:
+            ConfigError: its kind is not known or its options are wrong.
+        """
+        data, context = self.gateway_settings(name).options, {"folder": self.folder}
+        at = ("gateways", name)
+        model = self.kind(name).options
+        return build(model, self._document, data=data, at=at, context=context)
 
     def kind(self, name: str) -> Kind[Any]:
         """The kind of a gateway; nothing is opened.

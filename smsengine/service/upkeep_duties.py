@@ -21,7 +21,15 @@ from smsengine.planning.planner import discard_abandoned
 from smsengine.receipts import overdue
 from smsengine.receipts.matching import STRANGE_AFTER, match_parked
 from smsengine.sending import journal
-from smsengine.service import alarming, approvals, backups, cross_duty, dead_phones, room
+from smsengine.service import (
+    alarming,
+    approvals,
+    backups,
+    cross_duty,
+    daily_duties,
+    dead_phones,
+    room,
+)
 from smsengine.service.alarming import News
 from smsengine.service.bootstrap import Engine
 from smsengine.service.duties import Duty
@@ -64,7 +72,7 @@ def ledger_duties(engine: Engine) -> list[Duty]:
     if payments.organisations:
         at = payments.cross_check.hour
         duties.append(Duty(name="cross-check", at=at, do=partial(cross_duty.daily, engine)))
-    return duties
+    return [*duties, *daily_duties.duties(engine)]
 
 
 def machine_duties(engine: Engine) -> list[Duty]:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from smsengine.errors import ConfigError
 from smsengine.lifecycle import BreakerState, RunState
-from smsengine.service import alarming
+from smsengine.service import alarming, daily_duties
 from smsengine.service.alarming import News
 from smsengine.service.bootstrap import Engine
 from smsengine.service.duties import Duty
@@ -48,6 +48,7 @@ class Watcher:
             known = {name: lanes.get(connection, name) for name in self._engine.settings.gateways}
             found = [*self._of_runs(connection, now), *_of_lanes(known)]
             found += self._stuck(connection, known, now)
+            found += daily_duties.late(self._engine, connection, now)
             new = [news for news in found if not alarms.is_sounded(connection, news.key)]
             over = [key for key in _over(known) if alarms.is_sounded(connection, key)]
         if new or over:

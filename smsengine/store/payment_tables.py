@@ -20,7 +20,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from smsengine.lifecycle import EntryKind, MatchedBy
+from smsengine.lifecycle import DeliveryState, DeliveryWay, EntryKind, MatchedBy
 from smsengine.store.tables import Instant, Key, metadata, one_of
 
 # One row for each payment, correction and cancellation; none is ever changed. A cancellation has
@@ -144,3 +144,70 @@ payment_matches = Table(
     CheckConstraint("how = 'code' OR part = 1", name="alone"),
 )
 Index("ix_payment_matches_made_at", payment_matches.c.made_at)
+
+# -- daily tables ---------------------------------------------------------------------------------
+
+# The daily tables that were made. Number 0 of a day is its table, the next ones are supplements; of
+# the book each holds what was recorded behind ``after_id``, up to ``upto_id``.
+daily_tables = Table(
+    "daily_tables",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("organisation", String(30), nullable=False),
+    Column("office", String(5), nullable=False),
+    Column("day", Date, nullable=False),
+    Column("sequence", Integer, nullable=False),
+    Column("after_id", Key, nullable=False),
+    Column("upto_id", Key, nullable=False),
+    Column("lines", Integer, nullable=False),
+    # The sum of its lines: what a supplement takes back counts as minus.
+    Column("amount", BigInteger, nullable=False),
+    # Of the file, in hexadecimal digits.
+    Column("sha256", String(64), nullable=False),
+    Column("file_name", String(100), nullable=False),
+    Column("made_at", Instant, nullable=False),
+    UniqueConstraint("day", "organisation", "office", "sequence"),
+    CheckConstraint("sequence >= 0 AND lines >= 0", name="not_negative"),
+    CheckConstraint("after_id >= 0 AND upto_id >= after_id", name="range"),
+    CheckConstraint("sequence > 0 OR after_id = 0", name="begins"),
+    CheckConstraint("sequence = 0 OR lines > 0", name="supplements"),
+    CheckConstraint("length(sha256) = 64", name="hashed"),
+)
+
+# Moments by which every table was there that had to be there: of all days up to ``day``.
+daily_cuts = Table(
+    "daily_cuts",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("day", Date, nullable=False),
+    Column("upto_id", Key, nullable=False),
+    Column("made_at", Instant, nullable=False),
+    CheckConstraint("upto_id >= 0", name="range"),
+)
+
+# Where each table goes; ``target`` names the folder, the address, the server.
+daily_deliveries = Table(
+    "daily_deliveries",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("table_id", Key, ForeignKey("daily_tables.id"), nullable=False),
+    Column("way", String(10), nullable=False),
+    Column("target", String(300), nullable=False),
+    Column("state", String(12), nullable=False, server_default="open"),
+    Column("tries", Integer, nullable=False, server_default="0"),
+    Column("due_at", Instant, nullable=False),
+    Column("settled_at", Instant),
+    # What the other side said last, in few words.
+    Column("said", String(300), nullable=False, server_default=""),
+    UniqueConstraint("table_id", "way", "target"),
+    one_of("way", DeliveryWay),
+    one_of("state", DeliveryState),
+    CheckConstraint("(state = 'open') = (settled_at IS NULL)", name="settled"),
+    CheckConstraint("tries >= 0", name="not_negative"),
+)
+Index(
+    "ix_daily_deliveries_due_at",
+    daily_deliveries.c.due_at,
+    sqlite_where=daily_deliveries.c.state == "open",
+    postgresql_where=daily_deliveries.c.state == "open",
+)

@@ -169,6 +169,31 @@ LAWFUL: dict[str, dict[str, Any]] = {
         "made_at": AT,
     },
     "told": {"month": 201906, "address_hash": b"a" * 8, "day": 1, "run_id": 1, "texts": 1},
+    "daily_tables": {
+        "id": 1,
+        "organisation": "AR0013M",
+        "office": "00101",
+        "day": "2019-06-01",
+        "sequence": 0,
+        "after_id": 0,
+        "upto_id": 2,
+        "lines": 2,
+        "amount": 1000,
+        "sha256": "0" * 64,
+        "file_name": "a.xlsx",
+        "made_at": AT,
+    },
+    "daily_cuts": {"id": 1, "day": "2019-06-01", "upto_id": 2, "made_at": AT},
+    "daily_deliveries": {
+        "id": 1,
+        "table_id": 1,
+        "way": "folder",
+        "target": "",
+        "state": "open",
+        "tries": 0,
+        "due_at": AT,
+        "said": "",
+    },
 }
 _CORRECTED = {"kind": "correction", "reason": "r"}
 #: Where a row differs from the lawful one, and which constraint says no.
@@ -268,6 +293,20 @@ UNLAWFUL = [
     ("skips", {"run_id": 9}, "FOREIGN KEY"),
     ("receipts", {"message_id": 9}, "FOREIGN KEY"),
     ("events", {"run_id": 9}, "FOREIGN KEY"),
+    ("daily_tables", {"sequence": -1}, "ck_daily_tables_not_negative"),
+    ("daily_tables", {"lines": -1}, "ck_daily_tables_not_negative"),
+    ("daily_tables", {"sequence": 1, "after_id": 3}, "ck_daily_tables_range"),
+    ("daily_tables", {"sequence": 1, "after_id": -1}, "ck_daily_tables_range"),
+    ("daily_tables", {"after_id": 1}, "ck_daily_tables_begins"),
+    ("daily_tables", {"sequence": 1, "lines": 0}, "ck_daily_tables_supplements"),
+    ("daily_tables", {"sha256": "0"}, "ck_daily_tables_hashed"),
+    ("daily_cuts", {"upto_id": -1}, "ck_daily_cuts_range"),
+    ("daily_deliveries", {"way": "fax"}, "ck_daily_deliveries_known_way"),
+    ("daily_deliveries", {"state": "lost", "settled_at": AT}, "ck_daily_deliveries_known_state"),
+    ("daily_deliveries", {"state": "acknowledged"}, "ck_daily_deliveries_settled"),
+    ("daily_deliveries", {"settled_at": AT}, "ck_daily_deliveries_settled"),
+    ("daily_deliveries", {"tries": -1}, "ck_daily_deliveries_not_negative"),
+    ("daily_deliveries", {"table_id": 9}, "FOREIGN KEY"),
 ]
 #: A second row that would be the first one once more.
 DOUBLED = [
@@ -293,6 +332,8 @@ DOUBLED = [
     ("fund_lines", ["content_hash"]),
     ("fund_queue", ["line_id"]),
     ("payment_matches", ["line_id"]),
+    ("daily_tables", ["day", "organisation", "office", "sequence"]),
+    ("daily_deliveries", ["table_id", "way", "target"]),
 ]
 #: Where a table has two such rules, what keeps the other one from being broken as well.
 OTHERWISE: dict[str, dict[str, Any]] = {
@@ -312,7 +353,7 @@ def insert(store: Store, table: str, **changes: Any) -> int:
 
 
 #: Tables whose rows others refer to, in an order in which they can be written.
-FILLED = ("runs", "messages", "payments", "fund_files", "fund_lines")
+FILLED = ("runs", "messages", "payments", "fund_files", "fund_lines", "daily_tables")
 
 
 @pytest.fixture
@@ -331,6 +372,7 @@ def parents(store: Store) -> Store:
     insert(store, "payments", id=5, receipt="BL5", code_hash=b"p" * 16)
     insert(store, "fund_files", id=5, content_hash=b"p" * 16)
     insert(store, "fund_lines", id=5, file_id=5, content_hash=b"p" * 16)
+    insert(store, "daily_tables", id=5, day="2019-05-31")
     return store
 
 
@@ -339,6 +381,7 @@ def placed(table: str, changes: dict[str, Any]) -> dict[str, Any]:
     names = {"messages": ["run_id"], "skips": ["run_id"], "events": ["run_id"]}
     names |= {"receipts": ["message_id"], "payment_queue": ["payment_id"]}
     names |= {"fund_lines": ["file_id"], "fund_queue": ["line_id"]}
+    names |= {"daily_deliveries": ["table_id"]}
     names |= {"payment_matches": ["line_id", "payment_id"]}
     return dict.fromkeys(names.get(table, ()), 5) | changes
 

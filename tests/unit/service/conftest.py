@@ -10,6 +10,8 @@ import pytest
 from smsengine.service.bootstrap import Engine
 from smsengine.store.engine import Store
 from tests.conftest import Office
+from tests.unit.service.collectors import CONFIG as COLLECTORS
+from tests.unit.service.collectors import Collectors
 from tests.unit.service.desk import Desk
 from tests.unit.service.machine import begun
 from tests.unit.service.standing import installed
@@ -65,3 +67,23 @@ def desk(office: Office, tmp_path: Path) -> Iterator[Desk]:
     made.write(3)
     yield made
     engine.store.close()
+
+
+@pytest.fixture
+def open_collectors(
+    installation: Callable[..., Engine], database: str
+) -> Callable[..., Collectors]:
+    """Open an installation with two collecting organisations; says where their tables go."""
+
+    def make(here: str = "", there: str = "", port: int = 1) -> Collectors:
+        places = {"database": database, "flights": "flights", "port": port}
+        config = COLLECTORS.format(**places, here=here, there=there)
+        return Collectors(begun(installation(LINE, config=config)))
+
+    return make
+
+
+@pytest.fixture
+def collectors(open_collectors: Callable[..., Collectors]) -> Collectors:
+    """Two collecting organisations, whose tables go into the outbox."""
+    return open_collectors()
