@@ -39,6 +39,9 @@ class Organisation(Model):
     name: str = Field(min_length=1, max_length=200)
     office: str = Field(pattern=r"^\d{3,5}$", description="code of its BHXH office, e.g. 00101")
     also: tuple[OrganisationCode, ...] = Field(default=(), description="its codes of before")
+    contact: str = Field(
+        default="", max_length=60, description="phone that is told when its daily table is there"
+    )
     keys: tuple[ApiKey, ...] = Field(default=(), description="with which its programs may come")
     deliver: tuple[Way, ...] = Field(
         default=(), max_length=20, description="how its daily table gets there"

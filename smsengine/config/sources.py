@@ -87,7 +87,20 @@ class PaymentsSource(Model):
     numbers: Locale = "plain"
 
 
+class DailyTablesSource(Model):
+    """The daily tables of a day that have arrived; see docs/daily-table.md for their columns."""
+
+    kind: Literal["daily-tables"]
+    numbers: Locale = "plain"
+
+
 SourceSettings = Annotated[
-    CsvSource | XlsxSource | JsonSource | SqlSource | ParquetSource | PaymentsSource,
+    CsvSource
+    | XlsxSource
+    | JsonSource
+    | SqlSource
+    | ParquetSource
+    | PaymentsSource
+    | DailyTablesSource,
     Field(discriminator="kind"),
 ]

@@ -211,7 +211,17 @@ def _place(document: Document, at: Location, found: Location) -> Location:
 #: location, but they are no keys of the file.
 _UNION_TAGS = frozenset(
     {
-        *("csv", "xlsx", "sql", "json", "parquet", "payments", "facility", "contribution"),
+        *(
+            "csv",
+            "xlsx",
+            "sql",
+            "json",
+            "parquet",
+            "payments",
+            "daily-tables",
+            "facility",
+            "contribution",
+        ),
         *("folder", "email", "sftp"),
     }
 )

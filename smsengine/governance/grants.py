@@ -13,7 +13,13 @@ from pathlib import PurePosixPath
 from smsengine import provinces
 from smsengine.config.job import Job, LoadedJob
 from smsengine.config.offices import Office
-from smsengine.config.sources import FileSource, PaymentsSource, SourceSettings, SqlSource
+from smsengine.config.sources import (
+    DailyTablesSource,
+    FileSource,
+    PaymentsSource,
+    SourceSettings,
+    SqlSource,
+)
 from smsengine.config.yaml import Location
 from smsengine.governance.findings import Rule, Saying
 from smsengine.provinces import MERGED_ON
@@ -110,7 +116,7 @@ def _not_granted(rule: Rule, where: Location, name: str, granted: tuple[str, ...
 
 
 def _of_source(where: Location, source: SourceSettings) -> Iterator[Fault]:
-    if isinstance(source, SqlSource | PaymentsSource):
+    if isinstance(source, SqlSource | PaymentsSource | DailyTablesSource):
         yield (
             "sql",
             (*where, "kind"),

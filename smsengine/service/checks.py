@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from smsengine.config.job import LoadedJob
-from smsengine.config.sources import FileSource, PaymentsSource
+from smsengine.config.sources import DailyTablesSource, FileSource, PaymentsSource
 from smsengine.errors import SmsEngineError
 from smsengine.governance.findings import Finding, Language, Saying, Weight
 from smsengine.period import Period
@@ -147,8 +147,8 @@ def _source_of(checked: Checked) -> object:
 
 
 def _judge(checked: Checked, preview: Preview) -> None:
-    if not checked.messages and isinstance(_source_of(checked), PaymentsSource):
-        checked.warnings.append("No payment of today would be told yet.")
+    if not checked.messages and isinstance(_source_of(checked), PaymentsSource | DailyTablesSource):
+        checked.warnings.append("Nothing would be told yet.")
     elif not checked.messages:
         checked.extract_faults.append("No row of the extract becomes a message.")
     for reason, count in preview.skips.most_common():

@@ -15,6 +15,7 @@ from smsengine.config.job_places import inside_folder
 from smsengine.config.settings import absolute_database
 from smsengine.config.sources import (
     CsvSource,
+    DailyTablesSource,
     FileSource,
     JsonSource,
     ParquetSource,
@@ -28,6 +29,7 @@ from smsengine.notices import contribution, facility, visits
 from smsengine.period import Period
 from smsengine.planning.manifest import Warnings
 from smsengine.service.bootstrap import Engine
+from smsengine.service.daily_table_rows import daily_table_rows
 from smsengine.service.payment_rows import payment_rows
 from smsengine.sources.base import Row, Source
 from smsengine.sources.csv_file import CsvFile
@@ -90,6 +92,8 @@ class Extracts:
                 return SqlQuery(self._url(settings), settings.query, self._parameters(settings))
             case PaymentsSource():
                 return payment_rows(self._engine, self._period)
+            case DailyTablesSource():
+                return daily_table_rows(self._engine, self._period)
             case ParquetSource():
                 raise ConfigError("A parquet extract needs figures of kind facility.")
         path = self._there(self._path(settings), settings)

@@ -13,12 +13,14 @@ from click.testing import CliRunner
 
 from smsengine.cli.main import cli
 from smsengine.errors import UsageError
+from smsengine.lifecycle import DeliveryState
 from smsengine.payments import codes
 from smsengine.service import cross_duty
 from smsengine.service.duties import do_due
+from smsengine.service.paying import Paying
 from smsengine.service.upkeep_duties import ledger_duties
 from smsengine.sources.xlsx_file import XlsxFile
-from smsengine.store import alarms
+from smsengine.store import alarms, daily_deliveries, daily_tables
 from smsengine.store.engine import Store
 from tests.conftest import START
 from tests.funds import DAY, PRICE, Town, hour, line
@@ -43,8 +45,11 @@ def open_town(store: Store, tmp_path: Path) -> Iterator[Callable[..., Town]]:
         town.close()
 
 
-def a_day(town: Town) -> dict[str, str]:
-    """Payments from eight to five; the codes of those that somebody owes to the fund."""
+def a_day(town: Town, midnight: Callable[[], None] = lambda: None) -> dict[str, str]:
+    """Payments from eight to five; the codes of those that somebody owes to the fund.
+
+    ``midnight`` is called when the day is over, before some are entered that came too late for it.
+    """
     owed = {}
     town.at(DAY, "08:00")
     for number in range(12):
@@ -58,6 +63,8 @@ def a_day(town: Town) -> dict[str, str]:
     for receipt in ("A1", "K1"):  # entered twice: the same code, and no second payment
         again = KEEPER if receipt == "K1" else HONEST[0]
         assert owed[receipt] == town.pay(receipt, **again)
+    town.at(NEXT, "00:35")
+    midnight()
     town.at(NEXT, "06:30")  # taken yesterday, entered in the morning
     for number in range(2):
         owed[f"L{number}"] = town.pay(f"L{number}", **HONEST[0])
@@ -127,6 +134,36 @@ def sounded(town: Town) -> list[str]:
     with town.engine.store.read() as connection:
         found = alarms.since(connection, START)
     return [alarm.text for alarm in found if alarm.key.startswith("kept back")]
+
+
+def test_at_eight_the_tables_tie_with_the_book_and_with_the_fund(
+    open_town: Callable[..., Town],
+) -> None:
+    """To the đồng: the table of midnight, its supplement of the morning, and what came."""
+    town = open_town()
+
+    def look() -> None:
+        do_due(town.engine.store, ledger_duties(town.engine), town.clock.now())
+
+    owed = a_day(town, midnight=look)
+    town.at(NEXT, "07:00")
+    brought = {receipt: code for receipt, code in owed.items() if receipt not in KEPT}
+    town.check.take(town.file(*(line(c, amount_of(r)) for r, c in brought.items())), by="lan")
+    town.at(NEXT, "07:20")
+    look()
+    look()
+    with town.engine.store.read() as connection:
+        tables = daily_tables.of_day(connection, DAY)
+        arrived = daily_deliveries.of_tables(connection, [each.id for each in tables])
+    assert {each.sequence for each in tables} == {0, 1}
+    paid, kept = sum(map(amount_of, owed)), sum(map(amount_of, KEPT))
+    assert sum(each.amount for each in tables) == paid == town.table().total.paid
+    assert town.all("SELECT CAST(sum(amount) AS INTEGER) FROM fund_lines") == [(paid - kept,)]
+    late = [each for each in tables if each.sequence == 1]
+    assert sum(each.lines for each in late) == 2
+    assert {each.state for each in arrived} == {DeliveryState.ACKNOWLEDGED}
+    assert [each.receipt for each in town.findings()] == KEPT
+    assert Paying(town.engine).verify()[1] is None
 
 
 @pytest.mark.parametrize(
