@@ -6,7 +6,7 @@ Asked for each chunk of drafts before they are written, and in a dry run with th
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Protocol, TypeVar
@@ -97,6 +97,10 @@ class Withholding:
         self._batch: Counter[bytes] = Counter()
         #: the phones that are left alone, where the list is short enough to be held
         self._alone: frozenset[bytes] | None = None
+        #: phones that have as many texts as the lower cap, where few enough are; read anew whenever
+        #: the ledger is told what was counted here
+        self._often: frozenset[bytes] | None = None
+        self._often_is_old = True
 
     def judge(
         self, connection: Connection, drafts: Sequence[ToldT]
@@ -182,7 +186,17 @@ class Withholding:
         here = Counter(digest[:_COUNTED_BYTES] for digest in digests)
         again = [digest for digest, times in here.items() if times > 1 or self._planned(digest)]
         least = min(cap for cap in (self._caps.per_day, self._caps.per_month) if cap is not None)
-        often = told.many(connection, sorted(here.keys() - set(again)), day=self._day, least=least)
+        if self._often_is_old:
+            self._often = told.all_many(
+                connection, day=self._day, least=least, most=_LISTED_AT_ONCE
+            )
+            self._often_is_old = False
+        often: Iterable[bytes]
+        if self._often is not None:
+            often = here.keys() & self._often
+        else:
+            rest = sorted(here.keys() - set(again))
+            often = told.many(connection, rest, day=self._day, least=least)
         owner = CENTRAL if self._owner == CENTRAL else None
         near = sorted({*again, *often})
         heard = told.heard(connection, near, day=self._day, owner=owner)
@@ -221,6 +235,7 @@ class Withholding:
         else:
             told.note(connection, self._batch, run_id=run_id, day=self._day)
         self._batch.clear()
+        self._often_is_old = True
 
     def withdrawn(self, drafts: Sequence[Told]) -> None:
         """These of the batch were not written, since they were there already."""

@@ -91,6 +91,24 @@ def many(
     return [row[0] for row in _MANY.rows(connection, {"address_hash": hashes}, alike)]
 
 
+def all_many(
+    connection: Connection, *, day: date, least: int, most: int
+) -> frozenset[bytes] | None:
+    """All phones that were planned at least so many texts in the month of a day, as in ``many``.
+
+    None where there are more than ``most``: then they are better asked about.
+    """
+    statement = (
+        select(told.c.address_hash)
+        .where(told.c.month == month_of(day))
+        .group_by(told.c.address_hash)
+        .having(func.sum(told.c.texts) >= least)
+        .limit(most + 1)
+    )
+    found = frozenset(connection.execute(statement).scalars())
+    return found if len(found) <= most else None
+
+
 def heard(
     connection: Connection, hashes: Sequence[bytes], *, day: date, owner: str | None
 ) -> Mapping[bytes, Heard]:
