@@ -23,6 +23,7 @@ from smsengine.errors import RefusedError, UsageError
 from smsengine.payments.codes import shown
 from smsengine.payments.payment import Payment
 from smsengine.payments.taking import Bad, Taken
+from smsengine.reports.exports import harmless
 from smsengine.service.api.keys import make_key
 from smsengine.service.bootstrap import Engine
 from smsengine.service.paying import Paying
@@ -84,8 +85,14 @@ class _BadRows:
         if self._file is None:
             number = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             self._file = open(number, "w", encoding="utf-8-sig", newline="")  # noqa: SIM115
-            csv.writer(self._file).writerow([*header, "row", "why"])
-        csv.writer(self._file).writerow([*bad.cells, bad.number, bad.why])
+            csv.writer(self._file).writerow([*header[: self._width(header)], "row", "why"])
+        cells = [harmless(cell) for cell in bad.cells[: self._width(header)]]
+        csv.writer(self._file).writerow([*cells, bad.number, bad.why])
+
+    @staticmethod
+    def _width(header: Sequence[str]) -> int:
+        """How many columns are the file's own: one of bad rows that was mended has two more."""
+        return len(header) - 2 * (tuple(header[-2:]) == ("row", "why"))
 
     def close(self) -> None:
         if self._file is not None:

@@ -51,11 +51,16 @@ class Organisation(Model):
 def _with_keys_of_their_own(
     organisations: Mapping[str, Organisation],
 ) -> Mapping[str, Organisation]:
-    """See to it that no key opens the book of two organisations.
+    """See to it that no code and no key is of two organisations.
 
     Raises:
         ValueError: one does.
     """
+    codes: dict[str, str] = {}
+    for code, organisation in organisations.items():
+        for each in (code, *organisation.also):
+            if codes.setdefault(each, code) != code:
+                raise ValueError(f"{each} is a code of {codes[each]} and of {code}.")
     owners: dict[str, str] = {}
     for code, organisation in organisations.items():
         for key in organisation.keys:

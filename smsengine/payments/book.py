@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import Connection
@@ -73,7 +73,7 @@ class Book:
         """
         last, before = stored.take_the_book(connection)
         receipts = [(payment.organisation, payment.receipt) for payment in payments]
-        known = {key: list(found) for key, found in _known(connection, receipts).items()}
+        known = {key: list(found) for key, found in self._known(connection, receipts).items()}
         hashes = [self._safe.code_hash(payment.code) for payment in payments if payment.code]
         taken = set(stored.known_codes(connection, hashes))
         results, entries = [], list[Entry]()
@@ -151,13 +151,29 @@ class Book:
 
     def _standing(self, connection: Connection, organisation: str, receipt: str) -> Entry:
         """The edition of a receipt that holds now."""
+        known = organisation in self._organisations
         key = organisation, receipt
-        editions = stored.of_receipts(connection, [key]).get(key, ())
+        editions = (
+            self._known(connection, [key]) if known else stored.of_receipts(connection, [key])
+        ).get(key, ())
         if not editions:
             raise RefusedError(f"{organisation} has no receipt {receipt!r} that was recorded.")
         if editions[-1].kind is EntryKind.CANCELLATION:
             raise RefusedError(f"Receipt {receipt} of {organisation} is cancelled already.")
         return editions[-1]
+
+    def _known(
+        self, connection: Connection, receipts: Sequence[tuple[str, str]]
+    ) -> Mapping[tuple[str, str], Sequence[Entry]]:
+        """All editions of receipts, also of those that an organisation's code of before has."""
+        wanted = dict.fromkeys(receipts)
+        before = {
+            (also, receipt): (code, receipt)
+            for code, receipt in wanted
+            for also in self._organisations[code].also
+        }
+        found = stored.of_receipts(connection, [*wanted, *before])
+        return {before.get(key, key): editions for key, editions in found.items()}
 
     def _known_already(
         self, editions: Sequence[Entry], payment: Payment, content: bytes
@@ -166,6 +182,8 @@ class Book:
         if not editions:
             return None
         for entry in editions:
+            if entry.organisation != payment.organisation:
+                content = self._safe.content_hash(replace(payment, organisation=entry.organisation))
             if entry.content_hash == content:
                 return Recorded(code=self._safe.open(entry.sealed).code)
         last = editions[-1]
@@ -216,12 +234,6 @@ class Book:
             sealed=safe.seal(payment, code),
         )
         return entry, code
-
-
-def _known(
-    connection: Connection, receipts: Sequence[tuple[str, str]]
-) -> Mapping[tuple[str, str], Sequence[Entry]]:
-    return stored.of_receipts(connection, list(dict.fromkeys(receipts)))
 
 
 def _needed(reason: str) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
+from smsengine.clock import VIETNAM
 from smsengine.config.payments import Participation, PaymentSettings
 from smsengine.errors import NumberError
 from smsengine.mailbox import Mailbox
@@ -47,6 +48,7 @@ _LONGEST = {"receipt": 60, "name": 120, "staff": 60, "staff_name": 120}
 _INSURANCE = re.compile(r"\d{10}|\d{12}", re.ASCII)
 _RECEIPT = re.compile(r"[\w./\-]+")
 _ISO = re.compile(r"(\d{4})-(\d{2})-(\d{2})(?:[T ].*)?", re.ASCII)
+_ZONED = re.compile(r"\d{4}-\d{2}-\d{2}[T ][\d:.]+ ?(?:Z|[+-]\d\d:?\d\d)", re.ASCII)
 _VIETNAMESE = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})", re.ASCII)
 
 
@@ -263,12 +265,17 @@ def _months(value: Value) -> int:
 
 def _day(value: Value) -> date | None:
     if isinstance(value, datetime):
-        return value.date()
+        return (value.astimezone(VIETNAM) if value.tzinfo else value).date()
     if isinstance(value, date):
         return value
     text = _text(value)
     if not text:
         return None
+    if _ZONED.fullmatch(text):
+        try:
+            return datetime.fromisoformat(text).astimezone(VIETNAM).date()
+        except ValueError:
+            raise _FaultError(f"{text[:20]!r} is no day of the calendar.") from None
     if found := _ISO.fullmatch(text):
         parts = int(found[1]), int(found[2]), int(found[3])
     elif found := _VIETNAMESE.fullmatch(text):

@@ -89,11 +89,11 @@ def _write_csv(path: Path, rows: Iterable[_Line]) -> int:
         table = csv.writer(file)
         table.writerow(HEADER)
         for written, row in enumerate(rows, start=1):  # noqa: B007 - the last number is the sum
-            table.writerow([_harmless(cell) for cell in row])
+            table.writerow([harmless(cell) for cell in row])
     return written
 
 
-def _harmless(cell: str) -> str:
+def harmless(cell: str) -> str:
     """A cell that a spreadsheet would run as a formula becomes words; numbers stay numbers."""
     return f"'{cell}" if _FORMULA.match(cell) else cell
 

@@ -28,6 +28,8 @@ _NUMBER = re.compile(
 )
 _REFUSED_IN_A_ROW = re.compile(r"( in a row \(\w+ ?)([^\s)]*).*", re.DOTALL)
 _LONGEST_CODE = 20
+#: What a fault of a row repeats of it, and what may be a confirmation code.
+_QUOTED = re.compile(r"'[^']*'|\b(?=[A-Z0-9]*[0-9])[A-Z0-9]{8,20}\b")
 _FEW = 5
 
 
@@ -253,7 +255,7 @@ def strangers(gateway: str, count: int, *, most: int, now: datetime) -> News:
 
 def not_recorded(rows: int, number: int, why: str, now: datetime) -> News:
     """Rows of the source of payments have faults; told once a day for each fault."""
-    said = masked(why)
+    said = masked(_QUOTED.sub("…", why))
     return News(
         key=f"payments {now.astimezone(VIETNAM).date()} {said}"[:200],
         grade=Grade.WARNING,

@@ -13,6 +13,7 @@ from dataclasses import replace
 
 from smsengine.clock import VIETNAM
 from smsengine.config.job import LoadedJob
+from smsengine.errors import SmsEngineError, StoreAwayError
 from smsengine.lifecycle import RunState
 from smsengine.period import Period, Unit
 from smsengine.service import fence, sender
@@ -22,7 +23,6 @@ from smsengine.service.logs import Event
 from smsengine.service.offers import Scheduled
 from smsengine.service.orders import order_for
 from smsengine.service.payment_rows import of_entries
-from smsengine.service.polling import Poller
 from smsengine.store import payments as stored
 
 #: Payments of so many seconds are told in one run; everybody is told within ten.
@@ -50,34 +50,44 @@ class Confirmer:
             tell: told what happened, as an event for the log.
         """
         self._engine, self._leads, self._tell = engine, leads, tell
-        self._poller = Poller(engine, tell)
         self._jobs = [job.loaded for job in jobs.values() if job.loaded.job.schedule.on is not None]
 
     def look(self) -> None:
-        """Ask where payments come from, and tell whoever paid since the last look.
+        """Tell whoever paid since the last look.
 
         Raises:
-            SmsEngineError: a notice cannot be planned, and its payments stay in the queue; or the
-                source cannot be asked, which keeps nobody from being told.
+            SmsEngineError: a notice cannot be planned; its payments stay in the queue, and keep
+                neither other notices nor other payments from theirs.
         """
         if not self._leads():
             return
-        try:
-            self._poller.look()
-        finally:
-            self._confirm()
-
-    def _confirm(self) -> None:
         if not self._jobs:
             return
         with self._engine.store.read() as connection:
-            ids = stored.queued(connection)[:_AT_ONCE]
-            entries = stored.of_ids(connection, ids)
-        for period, some in _by_day(entries).items():
-            for loaded in self._jobs:
-                self._plan(loaded, period, some)
+            ids = stored.queued(connection)
+        faults: list[SmsEngineError] = []
+        for start in range(0, len(ids), _AT_ONCE):
+            with self._engine.store.read() as connection:
+                entries = stored.of_ids(connection, ids[start : start + _AT_ONCE])
+            for period, some in _by_day(entries).items():
+                faults += self._tell_some(period, some)
+        if faults:
+            raise faults[0]
+
+    def _tell_some(self, period: Period, ids: Sequence[int]) -> list[SmsEngineError]:
+        """Plan each notice; what keeps one from being planned keeps its payments in the queue."""
+        faults = []
+        for loaded in self._jobs:
+            try:
+                self._plan(loaded, period, ids)
+            except StoreAwayError:
+                raise
+            except SmsEngineError as error:
+                faults.append(error)
+        if not faults:
             with self._engine.store.write() as connection:
-                stored.told(connection, some)
+                stored.told(connection, ids)
+        return faults
 
     def _plan(self, loaded: LoadedJob, period: Period, ids: Sequence[int]) -> None:
         engine = self._engine

@@ -218,8 +218,16 @@ class Paying:
         except SealedError:
             return False
         payment = opened.payment
-        facts = (payment.organisation, payment.receipt, payment.type, payment.amount)
-        given = (entry.organisation, entry.receipt, entry.type, entry.amount)
+        facts = (
+            *(payment.organisation, payment.receipt, payment.type, payment.amount),
+            *(payment.months, payment.paid_on, self.safe.staff_hash(payment.staff)),
+            self.safe.tail(opened.code, payment.insurance_number),
+            self.safe.tail(opened.code, payment.phone) if payment.phone else None,
+        )
+        given = (
+            *(entry.organisation, entry.receipt, entry.type, entry.amount, entry.months),
+            *(entry.paid_on, entry.staff_hash, entry.insurance_tail, entry.phone_tail),
+        )
         is_coded = entry.kind is EntryKind.CANCELLATION or (
             self.safe.code_hash(opened.code) == entry.code_hash
         )

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, time
 
 from smsengine.clock import VIETNAM
 from smsengine.config.payments import PaymentSettings
+from smsengine.errors import SealedError
 from smsengine.payments.codes import shown
 from smsengine.payments.safe import Safe
 from smsengine.period import Period
@@ -59,7 +60,26 @@ class PaymentRows:
                 found = stored.of_ids(connection, ids)
                 earlier = [each.before_id for each in found.values() if each.before_id]
                 before = stored.of_ids(connection, earlier)
-            yield from (self._row(found[each], before) for each in ids if each in found)
+            for number in ids:
+                if number in found:
+                    yield from self._rows_of(found[number], before)
+
+    def _rows_of(self, entry: Entry, before: Mapping[int, Entry]) -> Iterator[Row]:
+        """One row, and one for who was told before where the phone or address is another now."""
+        try:
+            row = self._row(entry, before)
+            earlier = before.get(entry.before_id or 0)
+            old = self._safe.open(earlier.sealed).payment if earlier else None
+        except SealedError as error:
+            yield Row(entry.id, (), str(error))
+            return
+        yield row
+        given = dict(zip(COLUMNS, row.values, strict=True))
+        now = (given["phone"], given["email"])
+        if old and (old.phone or old.email) and now != (old.phone or None, old.email or None):
+            given["reference"] = f"{given['reference']}/earlier"
+            given["phone"], given["email"] = old.phone or None, old.email or None
+            yield Row(entry.id, tuple(given[name] for name in COLUMNS))
 
     def _row(self, entry: Entry, before: Mapping[int, Entry]) -> Row:
         opened = self._safe.open(entry.sealed)

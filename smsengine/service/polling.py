@@ -27,15 +27,20 @@ class Poller:
     """Asks the source of payments; used by one thread of the machine that leads."""
 
     def __init__(
-        self, engine: Engine, tell: Callable[..., None] = lambda _event, **_facts: None
+        self,
+        engine: Engine,
+        *,
+        leads: Callable[[], bool] = lambda: True,
+        tell: Callable[..., None] = lambda _event, **_facts: None,
     ) -> None:
         """Ask nothing yet.
 
         Args:
             engine: the installation.
+            leads: says whether this machine leads.
             tell: told what happened, as an event for the log.
         """
-        self._engine, self._tell = engine, tell
+        self._engine, self._leads, self._tell = engine, leads, tell
         self._source = engine.settings.payments.source
         self._next = 0.0
 
@@ -46,7 +51,7 @@ class Poller:
             SmsEngineError: the source cannot be asked; it is asked again in a minute.
         """
         now = self._engine.clock.monotonic()
-        if self._source is None or now < self._next:
+        if self._source is None or now < self._next or not self._leads():
             return
         self._next = now + EVERY_SECONDS
         taken, first = self._take(self._source)

@@ -17,6 +17,7 @@ from smsengine.service.confirming import EVERY_SECONDS, Confirmer
 from smsengine.service.doors import Doors
 from smsengine.service.logs import Event
 from smsengine.service.offers import Acting, Offers, Scheduled, StoppedError
+from smsengine.service.polling import Poller
 from smsengine.service.stumbling import in_words, unexpected
 from smsengine.service.tally import Tally
 from smsengine.service.ticking import Ticker
@@ -94,8 +95,9 @@ class Works:
             offer=lambda _job: self._wake.set(), look=self._wake.set, failed=self._fail
         )
         confirmer = Confirmer(engine, jobs, leads=leads, tell=tell)
+        poller = Poller(engine, leads=leads, tell=tell)
         self._threads = self._make_threads(
-            {"office": self._look, "payments": confirmer.look, **rounds}
+            {"office": self._look, "payments": confirmer.look, "source": poller.look, **rounds}
         )
 
     def _make_threads(self, again: Mapping[str, Callable[[], None]]) -> list[threading.Thread]:

@@ -201,3 +201,17 @@ def test_a_book_that_was_changed_is_told(folder: Path, run: Run) -> None:
         connection.exec_driver_sql("UPDATE payments SET amount = 5 WHERE id = 2")
     result = run("verify", "--json")
     assert (taken(result), result.exit_code) == ({"rows": 1, "broken_at": 2}, 1)
+
+
+def test_a_mended_file_of_bad_rows_can_be_taken(folder: Path, run: Run) -> None:
+    """And what is still bad in it comes back in a file that can be taken, too."""
+    write(folder, line("A", amount="x"), line("=1+1"))
+    run("import", "p.csv")
+    bad = folder / "p.bad.csv"
+    assert "'=1+1" in bad.read_text(encoding="utf-8-sig")
+    bad.write_text(bad.read_text(encoding="utf-8-sig").replace(",x,", ",804600,"), encoding="utf-8")
+    found = taken(run("import", "p.bad.csv", "--json"))
+    assert (found["new"], found["bad"]) == (1, 1)
+    again = (folder / "p.bad.bad.csv").read_text(encoding="utf-8-sig").splitlines()
+    assert again[0] == f"{HEADER},row,why"
+    assert taken(run("import", "p.bad.bad.csv", "--json"))["bad"] == 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
@@ -65,6 +65,9 @@ def test_a_payment_is_read() -> None:
         ("months", 12.0, 12),
         ("paid_on", "2023-07-31", date(2023, 7, 31)),
         ("paid_on", datetime(2023, 7, 31, 9), date(2023, 7, 31)),
+        ("paid_on", datetime(2023, 7, 30, 17, 30, tzinfo=UTC), date(2023, 7, 31)),
+        ("paid_on", "2023-07-30T17:30:00Z", date(2023, 7, 31)),
+        ("paid_on", "2023-07-31 00:30:00+07:00", date(2023, 7, 31)),
         ("code", "pos 0000-000002 ", "POS0000000002"),
         ("name", "  Trần   Văn  A ", "Trần Văn A"),
         ("email", "a@example.org", "a@example.org"),
@@ -165,3 +168,15 @@ def test_how_a_file_writes_amounts_is_declared() -> None:
     """804.600 is 804600 where dots part thousands."""
     settings = SETTINGS.model_copy(update={"numbers": "vi"})
     assert read(settings, amount="804.600").payment.amount == 804_600
+
+
+def test_a_code_belongs_to_one_organisation() -> None:
+    """Also one of before."""
+    office = {"name": "x", "office": "00101"}
+    renamed = {**office, "also": ["X0001"]}
+    for given in (
+        {"AR0013M": office, "IS0012M": {**office, "also": ["AR0013M"]}},
+        {"AR0013M": renamed, "IS0012M": renamed},
+    ):
+        with pytest.raises(ValueError, match="is a code of AR0013M and of IS0012M"):
+            PaymentSettings.model_validate({"organisations": given})

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from smsengine.clock import ManualClock
+from smsengine.errors import SmsEngineError
 from smsengine.payments.payment import Payment
 from smsengine.service.bootstrap import Engine
 from smsengine.service.confirming import Confirmer
@@ -163,3 +164,87 @@ def test_payments_of_two_days_are_two_runs(engine: Engine) -> None:
     with engine.store.read() as connection:
         periods = execute(connection, "SELECT period FROM runs ORDER BY id").scalars().all()
     assert periods == ["2019-06-01", "2019-06-02"]
+
+
+def test_who_was_told_before_hears_of_a_correction_to_another_phone(engine: Engine) -> None:
+    """Else whoever changes the phone with the amount hides it from the payer."""
+    paying = Paying(engine)
+    paying.record([PAID], "lan")
+    look(engine)
+    paying.correct(replace(PAID, amount=100_000, phone="+84987654321"), reason="x", by="lan")
+    look(engine)
+    with engine.store.read() as connection:
+        rows = execute(connection, "SELECT address, subject FROM messages ORDER BY id").all()
+    assert [tuple(row) for row in rows] == [
+        ("+84912345678", "AR0013M/BL1/1"),
+        ("+84987654321", "AR0013M/BL1/2"),
+        ("+84912345678", "AR0013M/BL1/2/earlier"),
+    ]
+
+
+def test_a_broken_notice_keeps_the_others_from_nothing(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor the payments behind those that it keeps in the queue."""
+    monkeypatch.setattr("smsengine.service.confirming._AT_ONCE", 2)
+    job = (engine.folder / "jobs" / "payment-confirmation.yaml").read_text()
+    (engine.folder / "jobs" / "other.yaml").write_text(
+        job.replace("topic: payment-confirmation", "topic: other")
+    )
+    (engine.folder / "templates" / "other.j2").write_text("{{ code }}")
+    jobs = read_roster(engine).jobs
+    (engine.folder / "templates" / "other.j2").write_text("{{ nothing }}")
+    paying = Paying(engine)
+    paying.record([replace(PAID, receipt=f"BL{number}") for number in range(5)], "lan")
+    with pytest.raises(SmsEngineError, match="nothing"):
+        Confirmer(engine, jobs, leads=lambda: True).look()
+    assert len(told(engine)) == 5
+    assert queue(engine) == [1, 2, 3, 4, 5]
+
+
+def test_an_entry_that_cannot_be_opened_keeps_nobody_waiting(engine: Engine) -> None:
+    """It is a skip; the others are told."""
+    paying = Paying(engine)
+    paying.record([PAID, replace(PAID, receipt="BL2")], "lan")
+    with engine.store.write() as connection:
+        execute(connection, "UPDATE payments SET sealed = ? WHERE id = 1", b"x" * 40)
+    look(engine)
+    assert [subject for subject, _, _ in told(engine)] == ["AR0013M/BL2/1"]
+    assert queue(engine) == []
+    assert paying.verify() == (0, 1)
+
+
+@pytest.mark.parametrize(
+    "change",
+    ["insurance_tail = ?", "phone_tail = ?", "staff_hash = ?"],
+)
+def test_what_a_payment_is_found_by_is_proved(engine: Engine, change: str) -> None:
+    """A hash that was put in place of another would open it to somebody else."""
+    paying = Paying(engine)
+    paying.record([PAID], "lan")
+    assert paying.verify() == (1, None)
+    with engine.store.write() as connection:
+        execute(connection, f"UPDATE payments SET {change}", b"x" * 8)
+    assert paying.verify() == (0, 1)
+
+
+def test_a_code_of_before_is_the_same_organisation(engine: Engine) -> None:
+    """What was recorded under it is known, corrected and cancelled under the new one."""
+    (first,) = Paying(engine).record([PAID], "lan")
+    config = engine.folder / "config.yaml"
+    config.write_text(
+        config.read_text().replace(
+            'AR0013M: {name: UBND phường Điện Biên, office: "00101"}',
+            '"3456789000TH0100070003": {name: UBND phường, office: "00101", also: [AR0013M]}',
+        )
+    )
+    renamed = Engine(config, clock=engine.clock)
+    renamed.__dict__["store"] = engine.store
+    paying = Paying(renamed)
+    moved = replace(PAID, organisation="3456789000TH0100070003")
+    (again,) = paying.record([moved], "lan")
+    assert (again.code, again.is_new) == (first.code, False)
+    (other,) = paying.record([replace(moved, amount=1)], "lan")
+    assert "what changed is a correction" in other.refused
+    assert paying.cancel("3456789000TH0100070003", "BL1", reason="x", by="lan") == first.code
+    assert paying.verify() == (2, None)

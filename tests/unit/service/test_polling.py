@@ -11,7 +11,6 @@ import pytest
 from smsengine.clock import ManualClock
 from smsengine.errors import SourceError
 from smsengine.service.bootstrap import Engine
-from smsengine.service.confirming import Confirmer
 from smsengine.service.paying import Paying
 from smsengine.service.polling import Poller
 from tests.conftest import _CONFIG, execute
@@ -124,12 +123,31 @@ def test_an_amount_that_changes_there_is_told(engine: Engine, theirs: Theirs) ->
     assert "was recorded with 804.600 đồng instead of 900.000" in alarms(engine)[0]
 
 
-def test_a_source_that_is_away_keeps_nobody_from_being_told(engine: Engine) -> None:
-    """The error is said, the queue is looked at, and the source asked again in a minute."""
-    confirmer = Confirmer(engine, {}, leads=lambda: True)
+def test_a_source_that_is_away_is_asked_again(engine: Engine) -> None:
+    """In a minute; only the machine that leads asks."""
+    poller = Poller(engine)
     with pytest.raises(SourceError, match=r"theirs\.db"):
-        confirmer.look()
-    confirmer.look()
+        poller.look()
+    poller.look()
     wait(engine, 61)
     with pytest.raises(SourceError, match=r"theirs\.db"):
-        confirmer.look()
+        poller.look()
+    Poller(engine, leads=lambda: False).look()
+
+
+def test_an_alarm_holds_no_code_and_no_person(engine: Engine, theirs: Theirs) -> None:
+    """Of what a row has nothing is repeated, whatever stands in which column."""
+    theirs.run("ALTER TABLE paid ADD COLUMN maXacNhan")
+    for receipt in ("A", "B"):
+        values = ("AR0013M", receipt, "Trần Văn An", "0123456789", "AR", 804_600, 12, "2019-06-01")
+        theirs.run("INSERT INTO paid VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", *values, "POS0123456789")
+    poller = Poller(engine)
+    poller.look()
+    theirs.run("UPDATE paid SET soBienLai = 'Trần Thị Mật', maXacNhan = NULL WHERE soBienLai = 'B'")
+    wait(engine, 61)
+    poller.look()
+    said = " ".join(alarms(engine))
+    assert "is another payment's" in said
+    assert "is no receipt number" in said
+    assert "POS0123456789" not in said
+    assert "Mật" not in said

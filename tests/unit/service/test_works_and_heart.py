@@ -194,7 +194,7 @@ def test_a_round_that_stumbles_is_told_and_does_not_end_the_lanes(engine: Engine
     assert text.startswith("thread house: smsengine stumbled (KeyError at test_works_and_heart.py:")
     assert "0912345678" not in text
     assert [] == shop.failed
-    assert {"lanes", "office", "payments", "house", "teller"} == set(shop.beats)
+    assert {"lanes", "office", "payments", "source", "house", "teller"} == set(shop.beats)
 
 
 @pytest.mark.parametrize("error", [StoreAwayError(), DeposedError()])
