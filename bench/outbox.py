@@ -94,7 +94,7 @@ def add_run(store: Store, count: int, *, gateway: str = GATEWAY, priority: int =
         drafts = [_draft(number) for number in range(start, min(count, start + CHUNK))]
         with store.write() as connection:
             messages.insert_drafts(
-                connection, drafts, run_id=run_id, first_place=start + 1, due_at=now
+                connection, drafts, run_id=run_id, places=count(start + 1), due_at=now
             )
     with store.read() as connection:
         run = runs.get(connection, run_id)

@@ -210,16 +210,15 @@ def lookup(engine: Engine, code: str, digits: str, *, as_json: bool) -> None:
     found = paying.look_up(code, digits)
     if found is None:
         raise UsageError("There is no such code with these digits.")
-    kind = paying.settings.participation.get(found.type)
-    organisation = paying.settings.organisations.get(found.organisation)
+    settings = paying.settings
     facts: dict[str, object] = {
         "code": found.code,
         "name": found.name,
         "paid_on": found.paid_on,
         "amount": found.amount,
-        "type": kind.name if kind else found.type,
+        "type": settings.type_name(found.type),
         "months": found.months,
-        "organisation": organisation.name if organisation else found.organisation,
+        "organisation": settings.organisation_name(found.organisation),
         "status": found.status,
     }
     if as_json:

@@ -108,3 +108,13 @@ class PaymentSettings(Model):
         default_factory=CrossCheckSettings, description="comparing with what the fund got"
     )
     table: TableSettings = Field(default_factory=TableSettings)
+
+    def type_name(self, key: str) -> str:
+        """A type of participation as people write it; its key where it is not known any more."""
+        kind = self.participation.get(key)
+        return kind.name if kind else key
+
+    def organisation_name(self, code: str) -> str:
+        """An organisation's name; its code where it is not known any more."""
+        known = self.organisations.get(code)
+        return known.name if known else code

@@ -12,6 +12,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, InstanceOf, field_valid
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
+from smsengine.config import secret
 from smsengine.config.alerts import AlertSettings
 from smsengine.config.amounts import Dong
 from smsengine.config.callers import NetworkField
@@ -19,7 +20,7 @@ from smsengine.config.eyes import LogSettings, WebSettings
 from smsengine.config.offices import Caps, Governance, Office, Person
 from smsengine.config.payments import PaymentSettings
 from smsengine.config.receipts import ReceiptSettings
-from smsengine.config.sources import SourceSettings
+from smsengine.config.sources import SourceSettings, SqlSource
 from smsengine.config.upkeep import Backup, Retention
 from smsengine.config.yaml import Document, Model, build, load
 from smsengine.errors import ConfigError
@@ -263,6 +264,18 @@ def _check_mail_of_tables(settings: Settings, document: Document) -> None:
             if way.kind == "email" and mail is None:
                 where = ("payments", "organisations", code, "deliver", number)
                 raise document.error(where, "goes by mail; name a gateway in payments.table.mail.")
+
+
+def source_url(source: SqlSource, folder: Path) -> str:
+    """The URL of a database that is read: a secret is fetched, a SQLite file is below ``folder``.
+
+    Raises:
+        ValueError: one sentence saying what of the secret is missing.
+    """
+    url = source.url
+    if secret.is_reference(url):
+        url = secret.resolve(url, folder).reveal()
+    return absolute_database(url, folder)
 
 
 def absolute_database(url: str, folder: Path) -> str:

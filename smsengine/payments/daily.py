@@ -128,24 +128,12 @@ def lines(
             amount=effect.sign * effect.amount,
             code=codes.shown(opened.code),
             payment=payment,
-            type=type_name(settings, effect.type),
-            organisation=organisation_name(settings, payment.organisation),
+            type=settings.type_name(effect.type),
+            organisation=settings.organisation_name(payment.organisation),
             recorded_at=effect.recorded_at,
             note=_note(effect, sequence),
             staff=effect.staff_hash,
         )
-
-
-def type_name(settings: PaymentSettings, key: str) -> str:
-    """A type of participation as people write it."""
-    kind = settings.participation.get(key)
-    return kind.name if kind else key
-
-
-def organisation_name(settings: PaymentSettings, code: str) -> str:
-    """An organisation's name; its code where the configuration does not know it any more."""
-    known = settings.organisations.get(code)
-    return known.name if known else code
 
 
 def _note(effect: Effect, sequence: int) -> str:

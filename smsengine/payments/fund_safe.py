@@ -5,19 +5,13 @@ Texts of transfers hold names and phones, so they are sealed as a payment's pers
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
 from dataclasses import dataclass
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
-from smsengine.errors import SealedError
 from smsengine.payments.fund_line import FundLine
-from smsengine.payments.safe import Safe
+from smsengine.payments.safe import Safe, Sealer
 
-_NONCE_BYTES, _HASH_BYTES = 12, 16
+_HASH_BYTES = 16
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,14 +33,12 @@ class FundSafe:
             key: the installation's secret.
             codes: makes the hashes of codes as those of payments are made.
         """
-        self._cipher = AESGCM(_derived(key, "fund sealed"))
-        self._key, self._codes = _derived(key, "fund hashed"), codes
+        self._sealer, self._codes = Sealer(key, "fund"), codes
 
     def seal(self, line: FundLine) -> bytes:
         """A line's texts, for the ledger."""
         text = json.dumps([line.memo, line.reference, line.codes], ensure_ascii=False)
-        nonce = os.urandom(_NONCE_BYTES)
-        return nonce + self._cipher.encrypt(nonce, text.encode("utf-8", "replace"), None)
+        return self._sealer.seal(text.encode("utf-8", "replace"))
 
     def open(self, sealed: bytes) -> OpenedLine:
         """What was sealed.
@@ -54,14 +46,7 @@ class FundSafe:
         Raises:
             SealedError: it was sealed with another key, or changed since.
         """
-        try:
-            text = self._cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], None)
-        except (InvalidTag, ValueError):
-            raise SealedError(
-                "A line of the fund was sealed with another dedup_key, or changed since; put that"
-                " key back."
-            ) from None
-        memo, reference, codes = json.loads(text)
+        memo, reference, codes = json.loads(self._sealer.open(sealed))
         return OpenedLine(memo=memo, reference=reference, codes=tuple(codes))
 
     def content_hash(self, line: FundLine, nth: int) -> bytes:
@@ -76,12 +61,8 @@ class FundSafe:
         return b"".join(self._codes.code_hash(code) for code in line.codes)
 
     def _hash(self, given: bytes) -> bytes:
-        return hashlib.blake2b(given, key=self._key, digest_size=_HASH_BYTES).digest()
+        return self._sealer.hash(given, _HASH_BYTES)
 
     def file_hash(self, digest: bytes) -> bytes:
         """By which a file is known that was taken before; ``digest`` is that of its bytes."""
         return self._hash(b"file" + digest)
-
-
-def _derived(key: bytes, purpose: str) -> bytes:
-    return hashlib.blake2b(purpose.encode(), key=key[:64], digest_size=32).digest()

@@ -128,28 +128,29 @@ def _by_day(given: Sequence[Alike]) -> _ByDay:
 
 def _only(paid: _ByDay, days: Iterable[date], organisation: str | None) -> Alike | None:
     """The only payment of these days, of an organisation or of any; None for none and for many."""
-    found: Alike | None = None
-    for day in days:
-        of_day = paid.get(day, {})
-        fit = of_day.values() if organisation is None else [of_day.get(organisation)]
-        for each in fit:
-            if each is None:
-                continue
-            if found is not None or each.times != 1:
-                return None
-            found = each
-    return found
+    return _only_of(
+        each
+        for of_day in (paid.get(day, {}) for day in days)
+        for each in (of_day.values() if organisation is None else [of_day.get(organisation)])
+    )
 
 
 def _only_line(came: _ByDay, days: Iterable[date], organisation: str) -> Alike | None:
     """The only line of these days that may be about a payment of this organisation."""
+    return _only_of(
+        of_day.get(named)
+        for of_day in (came.get(day, {}) for day in days)
+        for named in (organisation, "")
+    )
+
+
+def _only_of(given: Iterable[Alike | None]) -> Alike | None:
+    """The only one that there is, once; None for none and for many."""
     found: Alike | None = None
-    for day in days:
-        of_day = came.get(day, {})
-        for each in (of_day.get(organisation), of_day.get("")):
-            if each is None:
-                continue
-            if found is not None or each.times != 1:
-                return None
-            found = each
+    for each in given:
+        if each is None:
+            continue
+        if found is not None or each.times != 1:
+            return None
+        found = each
     return found

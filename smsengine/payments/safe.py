@@ -33,6 +33,43 @@ class Opened:
     payment: Payment
 
 
+class Sealer:
+    """Encrypts, and makes keyed hashes, each with a key that is derived for one purpose."""
+
+    def __init__(self, key: bytes, purpose: str) -> None:
+        """Derive the keys.
+
+        Args:
+            key: the installation's secret.
+            purpose: what they are for, in a word.
+        """
+        self._cipher = AESGCM(_derived(key, f"{purpose} sealed"))
+        self._key, self._purpose = _derived(key, f"{purpose} hashed"), purpose
+
+    def seal(self, given: bytes) -> bytes:
+        """Something, encrypted."""
+        nonce = os.urandom(_NONCE_BYTES)
+        return nonce + self._cipher.encrypt(nonce, given, None)
+
+    def open(self, sealed: bytes) -> bytes:
+        """What was encrypted.
+
+        Raises:
+            SealedError: with another key, or it was changed since.
+        """
+        try:
+            return self._cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], None)
+        except (InvalidTag, ValueError):
+            raise SealedError(
+                f"Something of the {self._purpose} was sealed with another dedup_key, or changed"
+                " since; put that key back."
+            ) from None
+
+    def hash(self, given: bytes, size: int) -> bytes:
+        """A keyed hash of so many bytes."""
+        return hashlib.blake2b(given, key=self._key, digest_size=size).digest()
+
+
 class Safe:
     """Seals and opens, with the keys of one installation."""
 
@@ -42,14 +79,12 @@ class Safe:
         Args:
             key: the installation's secret.
         """
-        self._cipher = AESGCM(_derived(key, "payments sealed"))
-        self._key = _derived(key, "payments hashed")
+        self._sealer = Sealer(key, "payments")
 
     def seal(self, payment: Payment, code: str) -> bytes:
         """A payment with its code, for the ledger."""
         text = json.dumps([code, *_facts(payment)], ensure_ascii=False, separators=(",", ":"))
-        nonce = os.urandom(_NONCE_BYTES)
-        return nonce + self._cipher.encrypt(nonce, text.encode(), None)
+        return self._sealer.seal(text.encode())
 
     def open(self, sealed: bytes) -> Opened:
         """What was sealed.
@@ -57,13 +92,7 @@ class Safe:
         Raises:
             SealedError: it was sealed with another key, or changed since.
         """
-        try:
-            text = self._cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], None)
-        except (InvalidTag, ValueError):
-            raise SealedError(
-                "A payment was sealed with another dedup_key, or changed since; put that key back."
-            ) from None
-        code, *facts = json.loads(text)
+        code, *facts = json.loads(self._sealer.open(sealed))
         return Opened(code=code, payment=_payment(facts))
 
     def content_hash(self, payment: Payment) -> bytes:
@@ -85,7 +114,7 @@ class Safe:
 
     def _hash(self, purpose: str, text: str, size: int) -> bytes:
         given = f"{purpose}\x1f{text}".encode()
-        return hashlib.blake2b(given, key=self._key, digest_size=size).digest()
+        return self._sealer.hash(given, size)
 
 
 def _derived(key: bytes, purpose: str) -> bytes:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import count
 
 from sqlalchemy import Connection
 
@@ -64,10 +65,10 @@ class Dedup:
         self._topic = topic
         self._period = period
         self._cap = resend_cap
-        self.tally = tally
+        self._tally = tally
         self._withholding = withholding
         self._contradicted: set[str] = set()
-        self.next_place = 1
+        self._places = count(1)
         self.selection = Selection()
         self.rows_read = 0
         # In a dry run the outbox is a scratch database, whose run numbers mean nothing here.
@@ -152,15 +153,14 @@ class Dedup:
         drafts, skipped = composed.drafts, list(composed.skips)
         self._take_turn(connection)
         written = messages.insert_drafts(
-            connection, drafts, run_id=self._run_id, first_place=self.next_place, due_at=due_at
+            connection, drafts, run_id=self._run_id, places=self._places, due_at=due_at
         )
-        self.next_place += len(drafts)
-        self.tally.read(composed)
-        self.tally.write(drafts)
+        self._tally.read(composed)
+        self._tally.write(drafts)
         if written != len(drafts):
             skipped += self._left_out(connection, drafts)
         skips.write(connection, self._run_id, skipped)
-        self.tally.skip(skipped)
+        self._tally.skip(skipped)
 
     def written(self, connection: Connection) -> None:
         """All chunks of a batch are written."""
@@ -174,7 +174,7 @@ class Dedup:
             first = known[draft.dedup_key]
             if first.run_id == self._run_id and first.row_number == draft.row_number:
                 continue
-            self.tally.withdraw(draft.text_hash, draft.segments, draft.network, draft.template)
+            self._tally.withdraw(draft.text_hash, draft.segments, draft.network, draft.template)
             self._withholding.withdrawn([draft])
             same = first.text_hash == draft.text_hash
             if first.run_id != self._run_id:
@@ -190,7 +190,7 @@ class Dedup:
         """Another run has told this recipient, or is about to."""
         if first.text_hash == draft.text_hash:
             self.selection.same += 1
-            self.tally.already_planned += 1
+            self._tally.already_planned += 1
             return []
         self.selection.changed.append(draft.subject)
         return [_changed(draft, first)]
@@ -203,10 +203,10 @@ class Dedup:
             return
         taken = messages.withdraw(connection, self._run_id, sorted(subjects))
         for message in taken:
-            self.tally.take_out(message)
+            self._tally.take_out(message)
         skipped = [_conflicting(message.row_number, message.subject) for message in taken]
         skips.write(connection, self._run_id, skipped)
-        self.tally.skip(skipped)
+        self._tally.skip(skipped)
 
     def finish_caps(self, connection: Connection) -> None:
         """Judge the caps, where only now it is known what phones of many subjects get."""
@@ -223,7 +223,7 @@ class Dedup:
             # What this transaction has counted is seen by no other.
             with self._store.read() if self._own_run == 0 else nullcontext(connection) as reading:
                 over = self._withholding.over_caps(reading, waiting)
-            leave_out(connection, self._run_id, self.tally, over)
+            leave_out(connection, self._run_id, self._tally, over)
             self.written(connection)
 
     def _take_turn(self, connection: Connection) -> None:

@@ -157,7 +157,7 @@ class Planner:
         with self._outbox.write() as connection:
             self._keep_hold(connection, run_id)
             writer.finish(connection)
-            self._finish_series(order, connection, run_id, writer)
+            self._finish_series(order, connection, run_id, tally)
             writer.finish_caps(connection)
         return self._seal(order, run_id, kind, tally, writer)
 
@@ -174,7 +174,7 @@ class Planner:
         )
 
     def _finish_series(
-        self, order: Order, connection: Connection, run_id: int, writer: Dedup
+        self, order: Order, connection: Connection, run_id: int, tally: Tally
     ) -> None:
         """Phones of many subjects; a re-send tells only who was told before, and cuts nobody."""
         if order.series is None:
@@ -192,9 +192,9 @@ class Planner:
                 most=order.series,
                 is_resend=order.resend is not None,
                 now=self._clock.now(),
-            ).finish(connection, run_id, writer.tally)
+            ).finish(connection, run_id, tally)
         elif order.resend is None:
-            Series(before=before, most=order.series).finish(connection, run_id, writer.tally)
+            Series(before=before, most=order.series).finish(connection, run_id, tally)
 
     def _write(self, batch: list[Composed], run_id: int, writer: Dedup) -> None:
         """One batch, one transaction."""

@@ -22,7 +22,6 @@ from smsengine.errors import ConfigError, DeliveryError, SmsEngineError
 from smsengine.gateways import email
 from smsengine.lifecycle import DeliveryState, DeliveryWay
 from smsengine.mailbox import mask_addresses
-from smsengine.payments import daily
 from smsengine.payments.carriers import (
     Carrier,
     FolderCarrier,
@@ -201,7 +200,7 @@ class Courier:
             path=path,
             file_name=table.file_name,
             sha256=table.sha256,
-            organisation=daily.organisation_name(self._settings, table.organisation),
+            organisation=self._settings.organisation_name(table.organisation),
             code=table.organisation,
             day=table.day,
             supplement=table.sequence,

@@ -192,7 +192,7 @@ class DailyTables:
         return Form(
             title=settings.title,
             office=name or f"Cơ quan BHXH: {table.office}",
-            organisation=daily.organisation_name(self._settings, table.organisation),
+            organisation=self._settings.organisation_name(table.organisation),
             code=table.organisation,
             day=f"{table.day:%d/%m/%Y}",
             supplement=table.sequence,

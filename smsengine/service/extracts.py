@@ -8,11 +8,10 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import assert_never
 
-from smsengine.config import secret
 from smsengine.config.figures import ContributionFigures, FacilityFigures
 from smsengine.config.job import LoadedJob
 from smsengine.config.job_places import inside_folder
-from smsengine.config.settings import absolute_database
+from smsengine.config.settings import source_url
 from smsengine.config.sources import (
     CsvSource,
     DailyTablesSource,
@@ -210,11 +209,8 @@ class Extracts:
             return str(path)
 
     def _url(self, settings: SqlSource) -> str:
-        folder = self._engine.folder
-        if not secret.is_reference(settings.url):
-            return absolute_database(settings.url, folder)
         try:
-            return absolute_database(secret.resolve(settings.url, folder).reveal(), folder)
+            return source_url(settings, self._engine.folder)
         except ValueError as error:
             raise ConfigError(f"{self._loaded.path}: source.url: {error}") from error
 

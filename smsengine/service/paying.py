@@ -64,8 +64,7 @@ class Paying:
 
     def record(self, payments: Sequence[Payment], by: str) -> Sequence[Recorded]:
         """Record payments in one transaction; what came of each, in order."""
-        with self._engine.store.write() as connection:
-            return self.book.record(connection, payments, by=by, now=self._engine.clock.now())
+        return self.record_together([(payment, by) for payment in payments])
 
     def record_together(self, payments: Sequence[tuple[Payment, str]]) -> Sequence[Recorded]:
         """Record payments that several hand in, each with its name, in one transaction."""
@@ -176,8 +175,6 @@ class Paying:
     def _paper(self, entry: Entry, before: Entry | None, status: Status) -> Paper:
         opened = self.safe.open(entry.sealed)
         payment = opened.payment
-        kind = self.settings.participation.get(entry.type)
-        organisation = self.settings.organisations.get(entry.organisation)
         days = payment.from_day, payment.to_day
         return Paper(
             kind=_HEADINGS[status],
@@ -185,12 +182,12 @@ class Paying:
             earlier_code=codes.shown(self.safe.open(before.sealed).code) if before else "",
             name=payment.name,
             insurance_number=payment.insurance_number,
-            type=kind.name if kind else entry.type,
+            type=self.settings.type_name(entry.type),
             amount=entry.amount,
             months=entry.months,
             paid_on=f"{entry.paid_on:%d/%m/%Y}",
             span=f"từ {days[0]:%d/%m/%Y} đến {days[1]:%d/%m/%Y}" if days[0] and days[1] else "",
-            organisation=organisation.name if organisation else entry.organisation,
+            organisation=self.settings.organisation_name(entry.organisation),
             receipt=entry.receipt,
             staff_name=payment.staff_name,
             made_at=self._engine.clock.now(),

@@ -84,8 +84,6 @@ class PaymentRows:
     def _row(self, entry: Entry, before: Mapping[int, Entry]) -> Row:
         opened = self._safe.open(entry.sealed)
         payment = opened.payment
-        kind = self._settings.participation.get(entry.type)
-        organisation = self._settings.organisations.get(entry.organisation)
         earlier = before.get(entry.before_id or 0)
         given: dict[str, Value] = {
             "reference": f"{entry.organisation}/{entry.receipt}/{entry.edition}",
@@ -94,13 +92,13 @@ class PaymentRows:
             "earlier_code": shown(self._safe.open(earlier.sealed).code) if earlier else None,
             "name": payment.name,
             "insurance_number": payment.insurance_number,
-            "type": kind.name if kind else entry.type,
+            "type": self._settings.type_name(entry.type),
             "amount": str(entry.amount),
             "months": str(entry.months),
             "paid_on": f"{entry.paid_on:%d/%m/%Y}",
             "from_day": f"{payment.from_day:%d/%m/%Y}" if payment.from_day else None,
             "to_day": f"{payment.to_day:%d/%m/%Y}" if payment.to_day else None,
-            "organisation": organisation.name if organisation else entry.organisation,
+            "organisation": self._settings.organisation_name(entry.organisation),
             "receipt": entry.receipt,
             "phone": payment.phone or None,
             "email": payment.email or None,

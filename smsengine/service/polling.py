@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 
-from smsengine.config import secret
-from smsengine.config.settings import absolute_database
+from smsengine.config.settings import source_url
 from smsengine.config.sources import SqlSource
 from smsengine.errors import ConfigError
 from smsengine.payments.taking import Bad, Taken, Taker
@@ -72,11 +71,8 @@ class Poller:
         return taker.take(), bad[0] if bad else None
 
     def _url(self, source: SqlSource) -> str:
-        folder = self._engine.folder
-        if not secret.is_reference(source.url):
-            return absolute_database(source.url, folder)
         try:
-            return absolute_database(secret.resolve(source.url, folder).reveal(), folder)
+            return source_url(source, self._engine.folder)
         except ValueError as error:
             raise ConfigError(f"{self._engine.config}: payments.source.url: {error}") from error
 

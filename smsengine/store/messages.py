@@ -5,9 +5,10 @@ from __future__ import annotations
 import base64
 import re
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from itertools import islice
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
@@ -98,13 +99,12 @@ def insert_drafts(
     drafts: Sequence[Draft],
     *,
     run_id: int,
-    first_place: int = 1,
-    places: Sequence[int] = (),
+    places: Iterable[int],
     due_at: datetime,
 ) -> int:
     """Write messages of a run in state ``queued``; those whose key exists are left out.
 
-    Their places are ``places``, or follow each other from ``first_place``.
+    Each takes the next one of ``places``.
 
     Returns:
         How many were written.
@@ -112,7 +112,7 @@ def insert_drafts(
     if not drafts:
         return 0
     columns = dict(zip(Draft._fields, zip(*drafts, strict=True), strict=True))
-    columns["place"] = tuple(places or range(first_place, first_place + len(drafts)))
+    columns["place"] = tuple(islice(places, len(drafts)))
     return _INSERT.execute(connection, columns, {"run_id": run_id, "due_at": due_at})
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import count
 from typing import Any
 
 import pytest
@@ -138,7 +139,7 @@ def test_a_long_text_is_kept_whole(office: Office) -> None:
     run = office.planned([], reason="r" * 10_000)
     draft = Draft(7, b"d" * 20, 1, None, "TA1", "+84912345678", "", "t" * 10_000, b"h" * 16, 70)
     with office.store.write() as connection:
-        messages.insert_drafts(connection, [draft], run_id=run.id, first_place=1, due_at=START)
+        messages.insert_drafts(connection, [draft], run_id=run.id, places=count(1), due_at=START)
     assert [(10_000, 10_000)] == office.all(
         "SELECT length(m.text), length(r.reason) FROM messages m JOIN runs r ON r.id = m.run_id"
     )

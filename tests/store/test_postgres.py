@@ -144,7 +144,7 @@ def test_an_error_holds_no_text_and_no_phone(office: Office) -> None:
 
 def insert(store: Store, run_id: int, draft: Draft) -> None:
     with store.write() as connection:
-        messages.insert_drafts(connection, [draft], run_id=run_id, first_place=1, due_at=START)
+        messages.insert_drafts(connection, [draft], run_id=run_id, places=[1], due_at=START)
 
 
 def test_a_database_that_keeps_no_vietnamese_is_refused(postgres: Databases) -> None:
@@ -204,7 +204,7 @@ def office_on(office: Office, served: Store) -> Office:
 
 def insert_and_cut(store: Store, run_id: int, draft: Draft, server: Server) -> None:
     with store.write() as connection:
-        messages.insert_drafts(connection, [draft], run_id=run_id, first_place=1, due_at=START)
+        messages.insert_drafts(connection, [draft], run_id=run_id, places=[1], due_at=START)
         server.cut_connections()
         connection.exec_driver_sql(COUNT)
 

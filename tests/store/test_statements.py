@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import count
+
 import pytest
 
 from smsengine.errors import LifecycleError
@@ -31,7 +33,7 @@ def test_a_draft_comes_back_column_by_column(office: Office) -> None:
     second = Draft(8, b"e" * 20, 4, 1, "TA2", "+84987654321", "Viettel", "other", b"i" * 16, 3)
     with office.store.write() as connection:
         written = messages.insert_drafts(
-            connection, [first, second], run_id=run.id, first_place=11, due_at=LATER
+            connection, [first, second], run_id=run.id, places=count(11), due_at=LATER
         )
         found = messages.sample(connection, run.id, 9)
     fixed = {"run_id": run.id, "state": "queued", "due_at": LATER, "attempt": 0, "burnt": 0}
@@ -66,14 +68,14 @@ def test_a_known_key_is_left_out(office: Office) -> None:
     ]
     with office.store.write() as connection:
         assert 3 == messages.insert_drafts(
-            connection, drafts, run_id=run.id, first_place=1, due_at=START
+            connection, drafts, run_id=run.id, places=count(1), due_at=START
         )
 
 
 def test_no_drafts_are_no_statement(office: Office) -> None:
     """An empty chunk writes nothing."""
     with office.store.write() as connection:
-        assert 0 == messages.insert_drafts(connection, [], run_id=1, first_place=1, due_at=START)
+        assert 0 == messages.insert_drafts(connection, [], run_id=1, places=count(1), due_at=START)
 
 
 def test_what_is_known_is_the_newest_edition_that_was_not_withdrawn(office: Office) -> None:
@@ -84,7 +86,7 @@ def test_what_is_known_is_the_newest_edition_that_was_not_withdrawn(office: Offi
         for revision in (2, 3, 4, 1)
     ]
     with office.store.write() as connection:
-        messages.insert_drafts(connection, drafts, run_id=run.id, first_place=1, due_at=START)
+        messages.insert_drafts(connection, drafts, run_id=run.id, places=count(1), due_at=START)
         connection.execute(
             messages.messages.update()
             .where(messages.messages.c.id.in_([1, 3]))

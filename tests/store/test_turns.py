@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime, timedelta
+from itertools import count
 from threading import Barrier
 from typing import Any
 
@@ -188,7 +189,7 @@ def test_a_planner_that_writes_is_waited_for_and_then_thrown_away_whole(
         assert runs.renew_planner(connection, run_id, PLANNER, START + timedelta(seconds=60))
         discarding = blocked(discard)
         messages.insert_drafts(
-            connection, compose(rows(5)).drafts, run_id=run_id, first_place=1, due_at=START
+            connection, compose(rows(5)).drafts, run_id=run_id, places=count(1), due_at=START
         )
     discarding.result(60)
     assert [(0, 0)] == office.all(

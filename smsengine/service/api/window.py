@@ -158,10 +158,8 @@ def _refused(problem: ProblemError, *, on_page: bool) -> Answer:
 
 def _found(house: House, shown: Shown, *, on_page: bool) -> Answer:
     settings = house.paying.settings
-    participation = settings.participation.get(shown.type)
-    kind = participation.name if participation else shown.type
-    collects = settings.organisations.get(shown.organisation)
-    organisation = collects.name if collects else shown.organisation
+    kind = settings.type_name(shown.type)
+    organisation = settings.organisation_name(shown.organisation)
     if on_page:
         return page.found(shown, kind, organisation)
     facts = {

@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -70,7 +71,7 @@ def leave_half(office: Office, identity: str) -> None:
         run_id = runs.insert_planning(connection, values)
         assert run_id is not None
         drafts = compose(rows(5)).drafts
-        messages.insert_drafts(connection, drafts, run_id=run_id, first_place=1, due_at=now)
+        messages.insert_drafts(connection, drafts, run_id=run_id, places=count(1), due_at=now)
 
 
 def test_a_planner_that_died_is_cleaned_up(office: Office) -> None:
