@@ -12,13 +12,13 @@ from typing import Any
 from smsengine.clock import VIETNAM, ManualClock
 from smsengine.payments import codes
 from smsengine.payments.cross_report import Finding, Table
-from smsengine.payments.payment import Payment
 from smsengine.service.bootstrap import Engine
 from smsengine.service.cross_checking import CrossCheck, Matched
 from smsengine.service.paying import Paying
 from smsengine.store.all_tables import metadata
 from smsengine.store.engine import Store
 from tests.conftest import execute
+from tests.payers import PAID as ANY_PAID
 
 PRICE = 804_600
 #: A Tuesday; 2026 is a year whose holidays are known.
@@ -36,17 +36,8 @@ payments:
     BI0007M: {{name: Bưu điện Hà Nội, office: "00102"}}
   cross_check: {check}
 """
-PAID = Payment(
-    organisation="AR0013M",
-    receipt="BL1",
-    name="Trần Văn An",
-    insurance_number="0123456789",
-    type="bhyt-hgd",
-    amount=PRICE,
-    months=12,
-    paid_on=DAY,
-    staff="NVT001099000123",
-    staff_name="Lê Thị Bưởi",
+PAID = replace(
+    ANY_PAID, amount=PRICE, paid_on=DAY, staff="NVT001099000123", staff_name="Lê Thị Bưởi"
 )
 
 

@@ -22,21 +22,11 @@ from smsengine.payments.safe import Safe
 from smsengine.store import payments as stored
 from smsengine.store.engine import Store
 from tests.conftest import KEY, START, execute
+from tests.payers import PAID as ANY_PAID
 
 SAFE = Safe(KEY)
 BOOK = Book(SAFE, {"AR0013M": Organisation(name="UBND phường", office="00101")})
-PAID = Payment(
-    organisation="AR0013M",
-    receipt="BL1",
-    name="Trần Văn An",
-    insurance_number="0123456789",
-    type="bhyt-hgd",
-    amount=804_600,
-    months=12,
-    paid_on=date(2019, 5, 31),
-    phone="+84912345678",
-    staff="NVT001",
-)
+PAID = replace(ANY_PAID, phone="+84912345678", staff="NVT001")
 
 
 def record(store: Store, *payments: Payment) -> list[Recorded]:

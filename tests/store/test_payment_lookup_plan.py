@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection, event
@@ -12,10 +12,10 @@ from sqlalchemy import Connection, event
 from smsengine.config.payments import Organisation
 from smsengine.payments.book import Book
 from smsengine.payments.lookup import look_up
-from smsengine.payments.payment import Payment
 from smsengine.payments.safe import Safe
 from smsengine.store.engine import Store
 from tests.conftest import KEY
+from tests.payers import PAID
 
 SAFE = Safe(KEY)
 
@@ -23,18 +23,8 @@ SAFE = Safe(KEY)
 def record(connection: Connection) -> str:
     """A book with one payment; its code."""
     book = Book(SAFE, {"AR0013M": Organisation(name="UBND", office="00101")})
-    payment = Payment(
-        organisation="AR0013M",
-        receipt="BL-1",
-        name="Trần Văn An",
-        insurance_number="0123456789",
-        type="bhyt-hgd",
-        amount=804_600,
-        months=12,
-        paid_on=date(2019, 5, 31),
-    )
     now = datetime(2019, 6, 1, tzinfo=UTC)
-    (result,) = book.record(connection, [payment], by="test", now=now)
+    (result,) = book.record(connection, [PAID], by="test", now=now)
     return result.code
 
 

@@ -13,19 +13,13 @@ from smsengine.config.daily_table import TableColumn, working_layout
 from smsengine.payments.carriers import Parcel, sha256_of
 from smsengine.payments.daily import Line
 from smsengine.payments.daily_file import Form
-from smsengine.payments.payment import Payment
 from tests.conftest import START
+from tests.payers import PAID
 
 DAY = date(2019, 5, 31)
-PAYMENT = Payment(
-    organisation="AR0013M",
+PAYMENT = replace(
+    PAID,
     receipt="R1",
-    name="Trần Văn An",
-    insurance_number="0123456789",
-    type="bhyt-hgd",
-    amount=804_600,
-    months=12,
-    paid_on=DAY,
     from_day=date(2019, 6, 1),
     to_day=date(2020, 5, 31),
     staff="NVT001234567890",

@@ -4,37 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import date
 from pathlib import Path
 
 import pytest
 
 from smsengine.clock import ManualClock
 from smsengine.errors import SmsEngineError
-from smsengine.payments.payment import Payment
 from smsengine.service.bootstrap import Engine
 from smsengine.service.confirming import Confirmer
 from smsengine.service.paying import Paying
 from smsengine.service.roster import read_roster
 from smsengine.store import payments as stored
 from tests.conftest import _CONFIG, execute
+from tests.payers import PAID as ANY_PAID
 
 ROOT = Path(__file__).parents[3]
 CONFIG = f"""{_CONFIG}payments:
   organisations:
     AR0013M: {{name: UBND phường Điện Biên, office: "00101"}}
 """
-PAID = Payment(
-    organisation="AR0013M",
-    receipt="BL1",
-    name="Trần Văn An",
-    insurance_number="0123456789",
-    type="bhyt-hgd",
-    amount=804_600,
-    months=12,
-    paid_on=date(2019, 5, 31),
-    phone="+84912345678",
-)
+PAID = replace(ANY_PAID, phone="+84912345678")
 TEXTS = "SELECT subject, text, state FROM messages ORDER BY id"
 
 
@@ -248,3 +237,33 @@ def test_a_code_of_before_is_the_same_organisation(engine: Engine) -> None:
     assert "what changed is a correction" in other.refused
     assert paying.cancel("3456789000TH0100070003", "BL1", reason="x", by="lan") == first.code
     assert paying.verify() == (2, None)
+
+
+def test_a_second_job_tells_by_e_mail(engine: Engine) -> None:
+    """The same payments under a topic of its own; nobody is told twice on one way."""
+    config = engine.folder / "config.yaml"
+    mail = """\
+  mail:
+    kind: email
+    host: localhost
+    sender: bhxh@example.vn
+    subject: Xác nhận nộp tiền
+    prices: [{from: 2019-01-01, per_segment: 0}]
+payments:"""
+    config.write_text(config.read_text().replace("payments:", mail, 1))
+    job = (engine.folder / "jobs" / "payment-confirmation.yaml").read_text()
+    (engine.folder / "jobs" / "by-mail.yaml").write_text(
+        job.replace("topic: payment-confirmation", "topic: payment-confirmation-mail")
+        .replace("phones: [phone]", "emails: [email]")
+        .replace("gateway: trial", "gateway: mail")
+    )
+    words = (engine.folder / "templates" / "payment-confirmation.j2").read_text()
+    (engine.folder / "templates" / "by-mail.j2").write_text(words)
+    opened = Engine(config, clock=engine.clock)
+    opened.__dict__["store"] = engine.store
+    Paying(opened).record([replace(PAID, email="an@example.vn")], "lan")
+    look(opened)
+    look(opened)
+    with engine.store.read() as connection:
+        addresses = execute(connection, "SELECT address FROM messages ORDER BY address").scalars()
+        assert list(addresses) == ["+84912345678", "an@example.vn"]
