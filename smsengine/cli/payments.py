@@ -147,9 +147,12 @@ def _show_taken(taken: Taken, bad: Path, *, as_json: bool) -> None:
 @click.argument("file", type=click.File(encoding="utf-8"), default="-")
 @click.option("--correct", is_flag=True, help="In place of what its receipt said before.")
 @click.option("--reason", default="", help="Why it is corrected; kept in the ledger.")
+@click.option("--replaces", default="", help="The code that it takes the place of.")
 @as_json
 @with_engine
-def record(engine: Engine, file: TextIO, *, correct: bool, reason: str, as_json: bool) -> None:
+def record(
+    engine: Engine, file: TextIO, *, correct: bool, reason: str, replaces: str, as_json: bool
+) -> None:
     """Record one payment: a JSON object in FILE or on the standard input.
 
     Its keys are organisation, receipt, name, insurance_number, type, amount, months, paid_on, and
@@ -158,7 +161,7 @@ def record(engine: Engine, file: TextIO, *, correct: bool, reason: str, as_json:
     paying = Paying(engine)
     payment, warnings = _payment(paying, file)
     if correct:
-        result = paying.correct(payment, reason=reason, by=own_account())
+        result = paying.correct(payment, reason=reason, by=own_account(), replaces=replaces)
     else:
         (result,) = paying.record([payment], own_account())
     if result.refused:

@@ -93,18 +93,41 @@ class Book:
         return results
 
     def correct(
-        self, connection: Connection, payment: Payment, *, reason: str, by: str, now: datetime
+        self,
+        connection: Connection,
+        payment: Payment,
+        *,
+        reason: str,
+        by: str,
+        now: datetime,
+        replaces: str = "",
     ) -> Recorded:
         """Put other facts in place of those that were recorded; the payer gets a new code.
 
+        Args:
+            connection: of a transaction that writes.
+            payment: what is right.
+            reason: why it is corrected.
+            by: who says so.
+            now: when (UTC).
+            replaces: the code that holds now. Without it nothing that was corrected before is said
+                again: whoever got no answer, and asks late, must not undo what came since.
+
         Raises:
-            RefusedError: there is nothing to correct, or nothing changed.
+            RefusedError: there is nothing to correct, nothing changed, or another code holds.
         """
         last, link = stored.take_the_book(connection)
-        before = self._standing(connection, payment.organisation, payment.receipt)
+        *earlier, before = self._editions(connection, payment.organisation, payment.receipt)
         content = self._safe.content_hash(payment)
         if content == before.content_hash:
             raise RefusedError(f"Receipt {payment.receipt} says the same already.")
+        if replaces and self._safe.code_hash(codes.stored(replaces)) != before.code_hash:
+            raise RefusedError(f"Receipt {payment.receipt} has another code by now.")
+        if not replaces and any(each.content_hash == content for each in earlier):
+            raise RefusedError(
+                f"Receipt {payment.receipt} said this before and was corrected since; to say it"
+                " again, name the code that it replaces."
+            )
         if payment.code and stored.by_code(connection, self._safe.code_hash(payment.code)):
             raise RefusedError("The code is known already; a correction needs a new one, or none.")
         entry, code = self._entry(
@@ -135,7 +158,7 @@ class Book:
             RefusedError: there is no such payment, or it is void already.
         """
         last, link = stored.take_the_book(connection)
-        before = self._standing(connection, organisation, receipt)
+        before = self._editions(connection, organisation, receipt)[-1]
         entry = before._replace(
             id=last + 1,
             edition=before.edition + 1,
@@ -149,8 +172,8 @@ class Book:
         stored.add(connection, [entry], link)
         return self._safe.open(before.sealed).code
 
-    def _standing(self, connection: Connection, organisation: str, receipt: str) -> Entry:
-        """The edition of a receipt that holds now."""
+    def _editions(self, connection: Connection, organisation: str, receipt: str) -> Sequence[Entry]:
+        """The editions of a receipt, oldest first; the last one holds now."""
         known = organisation in self._organisations
         key = organisation, receipt
         editions = (
@@ -160,7 +183,7 @@ class Book:
             raise RefusedError(f"{organisation} has no receipt {receipt!r} that was recorded.")
         if editions[-1].kind is EntryKind.CANCELLATION:
             raise RefusedError(f"Receipt {receipt} of {organisation} is cancelled already.")
-        return editions[-1]
+        return editions
 
     def _known(
         self, connection: Connection, receipts: Sequence[tuple[str, str]]

@@ -80,15 +80,17 @@ class Paying:
                 results.update(zip(places, found, strict=True))
         return [results[place] for place in range(len(payments))]
 
-    def correct(self, payment: Payment, *, reason: str, by: str) -> Recorded:
-        """Put other facts in place of those of a receipt.
+    def correct(self, payment: Payment, *, reason: str, by: str, replaces: str = "") -> Recorded:
+        """Put other facts in place of those of a receipt; see ``Book.correct``.
 
         Raises:
             RefusedError: there is nothing to correct.
         """
         now = self._engine.clock.now()
         with self._engine.store.write() as connection:
-            return self.book.correct(connection, payment, reason=reason, by=by, now=now)
+            return self.book.correct(
+                connection, payment, reason=reason, by=by, now=now, replaces=replaces
+            )
 
     def cancel(self, organisation: str, receipt: str, *, reason: str, by: str) -> str:
         """Say that a payment is void; returns its code.

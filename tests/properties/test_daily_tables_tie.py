@@ -67,8 +67,16 @@ class World:
 
     def correct(self, receipt: tuple[str, int], amount: int, day: date) -> None:
         with self.store.write() as connection:
+            payment = paid(receipt, amount, day)
+            key = payment.organisation, payment.receipt
+            known = payments.of_receipts(connection, [key]).get(key, ())
             self.book.correct(
-                connection, paid(receipt, amount, day), reason="r", by="test", now=START
+                connection,
+                payment,
+                reason="r",
+                by="test",
+                now=START,
+                replaces=self.safe.open(known[-1].sealed).code if known else "",
             )
 
     def cancel(self, receipt: tuple[str, int]) -> None:

@@ -39,9 +39,11 @@ def cancel(store: Store, receipt: str = "BL1", reason: str = "wrong person") -> 
         return BOOK.cancel(connection, "AR0013M", receipt, reason=reason, by="lan", now=START)
 
 
-def correct(store: Store, payment: Payment) -> Recorded:
+def correct(store: Store, payment: Payment, replaces: str = "") -> Recorded:
     with store.write() as connection:
-        return BOOK.correct(connection, payment, reason="mistyped", by="lan", now=START)
+        return BOOK.correct(
+            connection, payment, reason="mistyped", by="lan", now=START, replaces=replaces
+        )
 
 
 def entries(store: Store) -> list[tuple[stored.Entry, bytes]]:
@@ -107,6 +109,19 @@ def test_a_correction_stands_in_place_of_what_was(store: Store) -> None:
     assert (new.status, new.amount, new.name) == (Status.RECORDED, 900_000, "T** V** An")
     with pytest.raises(RefusedError, match="says the same already"):
         correct(store, replace(PAID, amount=900_000))
+
+
+def test_a_late_second_try_undoes_no_newer_correction(store: Store) -> None:
+    """What was corrected since is said again only by who names the code that holds."""
+    record(store, PAID)
+    second = correct(store, replace(PAID, amount=2))
+    third = correct(store, replace(PAID, amount=3))
+    with pytest.raises(RefusedError, match="said this before and was corrected since"):
+        correct(store, replace(PAID, amount=2))
+    with pytest.raises(RefusedError, match="has another code by now"):
+        correct(store, replace(PAID, amount=2), replaces=second.code)
+    assert correct(store, replace(PAID, amount=2), replaces=codes.shown(third.code)).is_new
+    assert [entry.amount for entry, _ in entries(store)] == [PAID.amount, 2, 3, 2]
 
 
 def test_a_cancelled_payment_is_void(store: Store) -> None:
@@ -242,6 +257,9 @@ def test_the_book_says_what_was_done(
                 assert receipt not in stands
                 stands[receipt] = paid.amount
             continue
+        holding = {
+            entry.receipt: SAFE.open(entry.sealed).code for entry, _ in entries(sqlite_store)
+        }
         is_lawful = stands.get(receipt) is not None and (
             what == "cancel" or stands[receipt] != paid.amount
         )
@@ -249,7 +267,7 @@ def test_the_book_says_what_was_done(
             if what == "cancel":
                 cancel(sqlite_store, receipt)
             else:
-                correct(sqlite_store, paid)
+                correct(sqlite_store, paid, replaces=holding.get(receipt, ""))
         except RefusedError:
             assert not is_lawful
         else:

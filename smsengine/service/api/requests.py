@@ -39,6 +39,7 @@ class Payload(NamedTuple):
 
     payment: Payment
     reason: str
+    replaces: str
     warnings: list[Fault]
 
 
@@ -63,12 +64,13 @@ def payload(house: House, wanted: Wanted) -> Payload:
     """
     given = {**fields(house, wanted), "organisation": wanted.caller.organisation}
     reason = " ".join(str(given.pop("reason", "")).split())
+    replaces = str(given.pop("replaces", ""))
     if wanted.receipt:
         given["receipt"] = wanted.receipt
     found = house.reader().read(given)
     if found.payment is None:
         raise _faulty([_fault(each) for each in found.faults])
-    return Payload(found.payment, reason, [_fault(each) for each in found.warnings])
+    return Payload(found.payment, reason, replaces, [_fault(each) for each in found.warnings])
 
 
 def _faulty(faults: list[Fault]) -> ProblemError:

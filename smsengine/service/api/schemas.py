@@ -37,6 +37,12 @@ RECEIPT: Schema = _text(
 _REASON: Schema = _text(
     "a reason, at most 300 characters", minLength=1, maxLength=300, pattern=r"\S"
 )
+_REPLACES: Schema = _text(
+    "the code that it takes the place of; without it nothing that was corrected before is said"
+    " again",
+    minLength=1,
+    maxLength=60,
+)
 _FACTS: Mapping[str, Schema] = {
     "name": _text(
         "the payer's full name, at most 120 characters", minLength=1, maxLength=120, pattern=r"\S"
@@ -82,7 +88,9 @@ def taken(settings: PaymentSettings) -> Mapping[str, Schema]:
     facts = {**_FACTS, "type": kind}
     return {
         "Payment": _object({"receipt": RECEIPT, **facts}, "receipt", *_NEEDED),
-        "Correction": _object({"reason": _REASON, **facts}, "reason", *_NEEDED),
+        "Correction": _object(
+            {"reason": _REASON, "replaces": _REPLACES, **facts}, "reason", *_NEEDED
+        ),
         "Cancellation": _object({"reason": _REASON}),
         "Question": _object(
             {

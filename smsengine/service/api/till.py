@@ -209,7 +209,9 @@ def _correct(house: House, wanted: Wanted) -> Answer:
     found = payload(house, wanted)
     payment, paying = found.payment, house.paying
     try:
-        result = paying.correct(payment, reason=found.reason, by=wanted.caller.name)
+        result = paying.correct(
+            payment, reason=found.reason, by=wanted.caller.name, replaces=found.replaces
+        )
     except RefusedError as error:
         there = paying.standing(payment.organisation, payment.receipt)
         if there is None:

@@ -178,6 +178,21 @@ def test_a_correction_gives_a_new_code_and_may_be_repeated(shop: Shop) -> None:
     )
 
 
+def test_a_late_correction_undoes_no_newer_one(shop: Shop) -> None:
+    """Unless it names the code that holds; with another one it is refused, too."""
+    shop.record()
+    change = {**payment(receipt="x", amount=2), "reason": "sai"}
+    del change["receipt"]
+    for amount in (2, 3):
+        said = shop.ask("POST", f"{ONE}/corrections", {**change, "amount": amount})
+        assert 201 == said.status
+    assert 409 == shop.ask("POST", f"{ONE}/corrections", change).status
+    named = {**change, "replaces": said.json["code"]}
+    assert [201, 200] == [shop.ask("POST", f"{ONE}/corrections", named).status for _ in range(2)]
+    assert 409 == shop.ask("POST", f"{ONE}/corrections", {**named, "amount": 3}).status
+    assert 4 == shop.count()
+
+
 def test_a_correction_needs_a_receipt_and_a_reason(shop: Shop) -> None:
     change = {**payment(receipt="x"), "reason": " "}
     del change["receipt"]
